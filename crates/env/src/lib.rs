@@ -1,0 +1,1 @@
+//! The only door to time, randomness, files and threads; real and simulated.

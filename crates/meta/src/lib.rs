@@ -1,0 +1,1 @@
+//! Serializable transactions on ordered tables, replicated per partition.

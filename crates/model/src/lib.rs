@@ -1,0 +1,1 @@
+//! The vocabulary: names, ids, records, limits. No I/O, no async, no HTTP.

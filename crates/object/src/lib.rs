@@ -1,0 +1,1 @@
+//! The meaning of S3: what one request changes, atomically.

@@ -1,0 +1,1 @@
+//! The rustfs binary: command line, wiring, start and stop.

@@ -1,0 +1,1 @@
+//! S3 over HTTP: the only crate that knows the wire.

@@ -1,0 +1,1 @@
+//! What happens later: gc, heal, refill; paced and observable.
