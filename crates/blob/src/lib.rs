@@ -1,1 +1,3 @@
-//! Write bytes durably, read them back intact, or say which shards are lost.
+//! Payload bytes: write them durably, read them back intact, or say which shards are lost.
+
+pub mod erasure;

@@ -1,0 +1,1 @@
+//! Identities and authorisation: deny by default.

@@ -1,0 +1,1 @@
+//! Who signed a request: SigV4 in the header, in the query and over chunks.

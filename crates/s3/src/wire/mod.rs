@@ -1,0 +1,1 @@
+//! What generated code stands on: strict bounded XML, headers, time formats.
