@@ -1,1 +1,16 @@
-//! The vocabulary: names, ids, records, limits. No I/O, no async, no HTTP.
+//! The vocabulary of RustFS: names, ids, records and limits, each defined once.
+//!
+//! Nothing here does I/O, knows HTTP or needs a runtime. What is persisted is a [`record::Record`]: its encoding is
+//! explicit, versioned, and drawn in `docs/formats/records.md`; no type is serialised by accident.
+
+pub mod attributes;
+pub mod blob;
+pub mod bucket;
+pub mod checksum;
+pub mod etag;
+pub mod ids;
+pub mod limits;
+pub mod object;
+pub mod record;
+pub mod time;
+pub mod upload;

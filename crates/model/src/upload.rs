@@ -1,0 +1,128 @@
+//! Multipart uploads in progress, and the parts of uploads and of the objects that they became.
+
+use crate::attributes::Attributes;
+use crate::blob::BlobRef;
+use crate::checksum::{self, Checksum, ChecksumAlgorithm, ChecksumType};
+use crate::etag::ETag;
+use crate::object::StorageClass;
+use crate::record::{Decoder, Encoder, NoPrevious, Record, RecordError};
+
+/// An upload in progress. It was initiated at the time of its row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UploadRecord {
+    /// Content headers and user metadata of the object to be.
+    pub attributes: Attributes,
+    /// Its storage class.
+    pub storage_class: StorageClass,
+    /// The checksum asked for, if one was.
+    pub checksum: Option<(ChecksumAlgorithm, ChecksumType)>,
+    /// Canonical id of the account that will own the object; empty for the bucket's owner.
+    pub owner: String,
+    /// Canonical id of who started it.
+    pub initiator: String,
+}
+
+impl Record for UploadRecord {
+    const NAME: &'static str = "upload";
+    const VERSION: u8 = 1;
+    type Previous = NoPrevious;
+
+    fn upgrade(previous: NoPrevious) -> Self {
+        match previous {}
+    }
+
+    fn encode_fields(&self, out: &mut Encoder) {
+        self.attributes.encode_fields(out);
+        out.u8(self.storage_class as u8);
+        // A checksum without a digest: the algorithm and type are all that is known yet.
+        match self.checksum {
+            None => out.u8(0),
+            Some((algorithm, kind)) => {
+                out.u8(algorithm as u8);
+                out.u8(kind as u8);
+            }
+        }
+        out.text(&self.owner);
+        out.text(&self.initiator);
+    }
+
+    fn decode_fields(input: &mut Decoder<'_>) -> Result<Self, RecordError> {
+        let attributes = Attributes::decode_fields(input)?;
+        let storage_class = StorageClass::decode(input)?;
+        let checksum = match input.u8()? {
+            0 => None,
+            code => {
+                let algorithm = ChecksumAlgorithm::ALL.into_iter().find(|algorithm| *algorithm as u8 == code);
+                let algorithm = algorithm.ok_or_else(|| input.impossible("checksum algorithm"))?;
+                let kind = if input.u8()? == 0 { ChecksumType::FullObject } else { ChecksumType::Composite };
+                Some((algorithm, kind))
+            }
+        };
+        Ok(UploadRecord { attributes, storage_class, checksum, owner: input.text()?, initiator: input.text()? })
+    }
+}
+
+/// A part. It was last modified at the time of its row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartRecord {
+    /// Its length in bytes.
+    pub size_bytes: u64,
+    /// MD5 of its content.
+    pub etag: ETag,
+    /// Its checksum.
+    pub checksum: Option<Checksum>,
+    /// Its bytes; none for an empty part.
+    pub blob: Option<BlobRef>,
+}
+
+impl Record for PartRecord {
+    const NAME: &'static str = "part";
+    const VERSION: u8 = 1;
+    type Previous = NoPrevious;
+
+    fn upgrade(previous: NoPrevious) -> Self {
+        match previous {}
+    }
+
+    fn encode_fields(&self, out: &mut Encoder) {
+        out.varint(self.size_bytes);
+        self.etag.encode_fields(out);
+        checksum::encode_optional(self.checksum.as_ref(), out);
+        out.u8(u8::from(self.blob.is_some()));
+        if let Some(blob) = &self.blob {
+            out.record(blob);
+        }
+    }
+
+    fn decode_fields(input: &mut Decoder<'_>) -> Result<Self, RecordError> {
+        Ok(PartRecord {
+            size_bytes: input.varint()?,
+            etag: ETag::decode_fields(input)?,
+            checksum: checksum::decode_optional(input)?,
+            blob: match input.u8()? {
+                0 => None,
+                1 => Some(input.record()?),
+                _ => return Err(input.impossible("blob presence")),
+            },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uploads_and_parts_come_back_as_written() {
+        let upload = UploadRecord {
+            attributes: Attributes { headers: vec![], user: vec![("a".into(), "b".into())] },
+            storage_class: StorageClass::ReducedRedundancy,
+            checksum: Some((ChecksumAlgorithm::Sha1, ChecksumType::Composite)),
+            owner: "o".into(),
+            initiator: "i".into(),
+        };
+        assert_eq!(UploadRecord::decode(&upload.encode()), Ok(upload));
+        let part = PartRecord { size_bytes: 0, etag: ETag::single([0; 16]), checksum: None, blob: None };
+        assert_eq!(PartRecord::decode(&part.encode()), Ok(part));
+    }
+}
