@@ -20,7 +20,13 @@ pub enum ChecksumAlgorithm {
 
 impl ChecksumAlgorithm {
     /// All of them.
-    pub const ALL: [ChecksumAlgorithm; 5] = [Self::Crc32, Self::Crc32c, Self::Crc64Nvme, Self::Sha1, Self::Sha256];
+    pub const ALL: [ChecksumAlgorithm; 5] = [
+        Self::Crc32,
+        Self::Crc32c,
+        Self::Crc64Nvme,
+        Self::Sha1,
+        Self::Sha256,
+    ];
 
     /// Its name in `x-amz-checksum-algorithm` and in XML.
     #[must_use]
@@ -37,7 +43,9 @@ impl ChecksumAlgorithm {
     /// By its name, in any case.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|algorithm| algorithm.name().eq_ignore_ascii_case(name))
+        Self::ALL
+            .into_iter()
+            .find(|algorithm| algorithm.name().eq_ignore_ascii_case(name))
     }
 
     /// Width of a digest in bytes.
@@ -52,7 +60,9 @@ impl ChecksumAlgorithm {
     }
 
     fn from_code(code: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|algorithm| *algorithm as u8 == code)
+        Self::ALL
+            .into_iter()
+            .find(|algorithm| *algorithm as u8 == code)
     }
 }
 
@@ -94,7 +104,12 @@ impl Checksum {
     /// Of a whole content.
     #[must_use]
     pub fn full(algorithm: ChecksumAlgorithm, digest: Vec<u8>) -> Self {
-        Checksum { algorithm, kind: ChecksumType::FullObject, digest, parts: 0 }
+        Checksum {
+            algorithm,
+            kind: ChecksumType::FullObject,
+            digest,
+            parts: 0,
+        }
     }
 
     /// Writes its fields.
@@ -110,7 +125,8 @@ impl Checksum {
     /// # Errors
     /// Where the bytes are none.
     pub fn decode_fields(input: &mut Decoder<'_>) -> Result<Self, RecordError> {
-        let algorithm = ChecksumAlgorithm::from_code(input.u8()?).ok_or_else(|| input.impossible("checksum algorithm"))?;
+        let algorithm = ChecksumAlgorithm::from_code(input.u8()?)
+            .ok_or_else(|| input.impossible("checksum algorithm"))?;
         let kind = match input.u8()? {
             0 => ChecksumType::FullObject,
             1 => ChecksumType::Composite,
@@ -121,7 +137,12 @@ impl Checksum {
         if digest.len() != algorithm.digest_bytes() {
             return Err(input.impossible("checksum digest"));
         }
-        Ok(Checksum { algorithm, kind, digest, parts })
+        Ok(Checksum {
+            algorithm,
+            kind,
+            digest,
+            parts,
+        })
     }
 }
 
