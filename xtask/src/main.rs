@@ -3,7 +3,19 @@
 //! Always true: `verify` and `tidy` never write; a wrong command line exits with 2 before anything is started;
 //! a command that fails exits with 1 and says what to do.
 
+mod arguments;
+mod bench;
+mod duplicates;
 mod failure;
+mod licences;
+mod metadata;
+mod process;
+mod run;
+mod sim;
+mod steps;
+mod test;
+mod tidy;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -22,7 +34,50 @@ pub(crate) struct Command {
 }
 
 /// All commands, in the order in which the help lists them. A new command is one row here.
-pub(crate) const COMMANDS: &[Command] = &[];
+pub(crate) const COMMANDS: &[Command] = &[
+    Command {
+        name: "run",
+        summary: "build everything and start the server on ./data",
+        help: run::HELP,
+        run: run::run,
+    },
+    Command {
+        name: "test",
+        summary: "set up what the tests need and run them all",
+        help: test::HELP,
+        run: test::run,
+    },
+    Command {
+        name: "verify",
+        summary: "check format, lints, rules, arrows, licences; writes nothing",
+        help: verify::HELP,
+        run: verify::run,
+    },
+    Command {
+        name: "fix",
+        summary: "mend what can be mended by itself",
+        help: verify::FIX_HELP,
+        run: verify::fix,
+    },
+    Command {
+        name: "tidy",
+        summary: "the project's own rules alone (part of verify)",
+        help: tidy::HELP,
+        run: tidy::run,
+    },
+    Command {
+        name: "bench",
+        summary: "measure the server",
+        help: bench::HELP,
+        run: bench::run,
+    },
+    Command {
+        name: "sim",
+        summary: "run the deterministic simulation",
+        help: sim::HELP,
+        run: sim::run,
+    },
+];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
