@@ -15,7 +15,7 @@ variable RUSTFS_BINARY. `cargo xtask bench -- --help` shows its arguments.
 /// `cargo xtask bench`.
 pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
     let root = process::root()?;
-    let server = run::build_server(&root)?;
+    let server = run::build_server(&root, run::Profile::Release)?;
     process::run(&mut process::cargo(
         &root,
         &["build", "--release", "--locked", "-p", "bench"],

@@ -17,7 +17,8 @@ pub(crate) fn findings(packages: &[Package], list: &str) -> Vec<String> {
         let shown = join(versions);
         match listed.get(name) {
             None => findings.push(format!(
-                "{name} is there in the versions {shown}: update what needs the old one (`cargo tree -d` shows it), or list it with a reason in xtask/duplicates.txt"
+                "{name} is there in the versions {shown}: update what needs the old one (`cargo tree -d` shows it), \
+                 or list it with a reason in xtask/duplicates.txt"
             )),
             Some(known) if known != versions => {
                 findings.push(format!("{name} is listed with {}, but is there in {shown}: correct xtask/duplicates.txt", join(known)));

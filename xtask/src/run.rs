@@ -9,7 +9,7 @@ use crate::{metadata, process};
 pub(crate) const HELP: &str = "\
 Builds everything and starts the server.
 
-Usage: cargo xtask run [-- <arguments of `rustfs server`>]
+Usage: cargo xtask run [--debug] [-- <arguments of `rustfs server`>]
 
 Without arguments the objects are kept in ./data of the repository, which is created if it isn't there
 (or in the volumes that the environment variable RUSTFS_VOLUMES names). What is given after `--` goes to
@@ -18,6 +18,8 @@ Without arguments the objects are kept in ./data of the repository, which is cre
   cargo xtask run
   cargo xtask run -- ./disk{1...4} --address 127.0.0.1:9100
   cargo xtask run -- --help
+
+  --debug   a build for debugging: slower to serve, quicker to build
 
 Ctrl-C stops the server.
 ";
@@ -32,15 +34,18 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
     };
     let arguments = Arguments::parse(&accepts, arguments)?;
     let root = process::root()?;
-    let binary = build_server(&root)?;
+    let profile = if arguments.has("--debug") {
+        Profile::Debug
+    } else {
+        Profile::Release
+    };
+    let binary = build_server(&root, profile)?;
     let here = std::env::current_dir()
         .map_err(|error| Failure::failed(format!("the current folder can't be read: {error}")))?;
     let mut server = process::program(binary, &here);
-    server.args(server_arguments(
-        &arguments.rest,
-        std::env::var_os("RUSTFS_VOLUMES").is_some(),
-    ));
-    if uses_default_folder(&arguments.rest) {
+    let volumes_in_environment = std::env::var_os("RUSTFS_VOLUMES").is_some();
+    server.args(server_arguments(&arguments.rest, volumes_in_environment));
+    if arguments.rest.is_empty() && !volumes_in_environment {
         let data = root.join("data");
         std::fs::create_dir_all(&data).map_err(|error| Failure::io("create", &data, &error))?;
         server.current_dir(&root);
@@ -48,14 +53,28 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
     Err(process::become_program(&mut server))
 }
 
-/// Builds the server for release and returns where it is.
-pub(crate) fn build_server(root: &Path) -> Result<PathBuf, Failure> {
-    process::run(&mut process::cargo(
-        root,
-        &["build", "--release", "--locked", "-p", "rustfs"],
-    ))?;
+/// How the server is built.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// Quick to build, with all debug assertions.
+    Debug,
+    /// As it is measured.
+    Release,
+}
+
+/// Builds the server and returns where it is.
+pub(crate) fn build_server(root: &Path, profile: Profile) -> Result<PathBuf, Failure> {
+    let mut build = process::cargo(root, &["build", "--locked", "-p", "rustfs"]);
+    let folder = match profile {
+        Profile::Debug => "debug",
+        Profile::Release => "release",
+    };
+    if profile == Profile::Release {
+        build.arg("--release");
+    }
+    process::run(&mut build)?;
     Ok(metadata::target_directory(root)?
-        .join("release")
+        .join(folder)
         .join("rustfs"))
 }
 
@@ -69,11 +88,6 @@ fn server_arguments(given: &[String], volumes_in_environment: bool) -> Vec<Strin
         None => arguments.push("./data".to_string()),
     }
     arguments
-}
-
-fn uses_default_folder(given: &[String]) -> bool {
-    server_arguments(given, std::env::var_os("RUSTFS_VOLUMES").is_some()) == ["server", "./data"]
-        && given.is_empty()
 }
 
 #[cfg(test)]

@@ -100,7 +100,7 @@ fn rust(root: &Path, chosen: &Chosen) -> Result<String, Failure> {
 fn end_to_end(steps: &mut Steps, root: &Path, path: &Path, pytest_arguments: &[String]) {
     let mut binary = None;
     steps.step("binary", "mend the build", || {
-        binary = Some(run::build_server(root)?);
+        binary = Some(run::build_server(root, run::Profile::Release)?);
         Ok(String::new())
     });
     let packages = steps.step("packages", "install them by hand", || {

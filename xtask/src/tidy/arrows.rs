@@ -66,8 +66,7 @@ fn of_package(package: &Package, ours: &[&str]) -> Vec<Finding> {
     let Some((_, allowed)) = OURS.iter().find(|(known, _)| *known == name) else {
         return vec![finding(
             name,
-            "is not in the table of xtask/src/tidy/arrows.rs: add it with what it may use"
-                .to_string(),
+            "is not in the table of xtask/src/tidy/arrows.rs: add it with what it may use",
         )];
     };
     let inner = package
@@ -78,7 +77,7 @@ fn of_package(package: &Package, ours: &[&str]) -> Vec<Finding> {
     let arrows = wrong.map(|dependency| {
         finding(
             name,
-            format!("may not depend on {dependency}: {}", may_use(allowed)),
+            &format!("may not depend on {dependency}: {}", may_use(allowed)),
         )
     });
     let outer = package
@@ -95,7 +94,7 @@ fn reserved(name: &str, dependency: &str) -> Option<Finding> {
         .find(|(crates, _)| crates.contains(&dependency))?;
     let only = users.join(", ");
     (!users.contains(&name))
-        .then(|| finding(name, format!("may not name {dependency}: only {only} may")))
+        .then(|| finding(name, &format!("may not name {dependency}: only {only} may")))
 }
 
 fn may_use(allowed: &[&str]) -> String {
@@ -106,7 +105,7 @@ fn may_use(allowed: &[&str]) -> String {
     }
 }
 
-fn finding(name: &str, message: String) -> Finding {
+fn finding(name: &str, message: &str) -> Finding {
     let folder = if name == "xtask" {
         "xtask".to_string()
     } else {

@@ -61,8 +61,11 @@ impl Finding {
     }
 }
 
+type FileRule = fn(&Source) -> Vec<Finding>;
+type TreeRule = fn(&[Source]) -> Vec<Finding>;
+
 /// Rules that look at one file at a time.
-const FILE_RULES: &[fn(&Source) -> Vec<Finding>] = &[
+const FILE_RULES: &[FileRule] = &[
     files::too_long,
     files::long_lines,
     files::no_opening,
@@ -79,8 +82,7 @@ const FILE_RULES: &[fn(&Source) -> Vec<Finding>] = &[
 ];
 
 /// Rules that look at all files together.
-const TREE_RULES: &[fn(&[Source]) -> Vec<Finding>] =
-    &[names::types_defined_twice, files::formats_not_linked];
+const TREE_RULES: &[TreeRule] = &[names::types_defined_twice, files::formats_not_linked];
 
 /// `cargo xtask tidy`.
 pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
