@@ -34,6 +34,7 @@ pub(super) const fn double(a: u8) -> u8 {
 }
 
 /// The product of two elements by shift and add, for tables that are made at compile time.
+#[cfg(any(target_arch = "x86_64", test))]
 pub(super) const fn mul_slow(a: u8, b: u8) -> u8 {
     let (mut product, mut shifted, mut rest) = (0, a, b);
     while rest != 0 {

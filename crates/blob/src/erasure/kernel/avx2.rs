@@ -9,9 +9,9 @@ use super::{Rows, portable};
 use crate::erasure::SHARDS_MAX;
 use crate::erasure::field::mul_slow;
 use std::arch::x86_64::{
-    __m128i, __m256i, _mm_loadu_si128, _mm256_and_si256, _mm256_broadcastsi128_si256,
-    _mm256_loadu_si256, _mm256_set1_epi8, _mm256_setzero_si256, _mm256_shuffle_epi8,
-    _mm256_srli_epi64, _mm256_storeu_si256, _mm256_xor_si256,
+    __m128i, __m256i, _MM_HINT_T0, _mm_loadu_si128, _mm_prefetch, _mm256_and_si256,
+    _mm256_broadcastsi128_si256, _mm256_loadu_si256, _mm256_set1_epi8, _mm256_setzero_si256,
+    _mm256_shuffle_epi8, _mm256_srli_epi64, _mm256_storeu_si256, _mm256_xor_si256,
 };
 use std::ops::Range;
 
@@ -20,6 +20,11 @@ const VECTOR_BYTES: usize = 32;
 
 /// What one turn of the loop does: two vectors, a whole cache line.
 const BLOCK_BYTES: usize = 2 * VECTOR_BYTES;
+
+/// How far ahead the inputs are fetched. The shards of a stripe often lie at the same offset within their pages, and
+/// then displace one another in the nearest cache, before the processor's own prefetch of that many streams helps:
+/// asking made shards of 512 KiB faster by a fifth to a half.
+const PREFETCH_BYTES: usize = 512;
 
 /// Proof that the processor has AVX2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,8 +107,13 @@ unsafe fn group<const N: usize>(
     for at in range.step_by(BLOCK_BYTES) {
         let mut sums = [[_mm256_setzero_si256(); 2]; N];
         for (input, column) in inputs.iter().zip(&tables) {
-            // SAFETY: the block at `at` ends within the input, as the caller promises.
-            let block = unsafe { load(input.as_ptr().add(at)) };
+            // SAFETY: the block at `at` ends within the input, as the caller promises; a prefetch may name any address.
+            let block = unsafe {
+                _mm_prefetch::<_MM_HINT_T0>(
+                    input.as_ptr().wrapping_add(at + PREFETCH_BYTES).cast(),
+                );
+                load(input.as_ptr().add(at))
+            };
             let low = block.map(|vector| _mm256_and_si256(vector, nibble));
             let high = block.map(|vector| _mm256_and_si256(_mm256_srli_epi64::<4>(vector), nibble));
             for (sum, table) in sums.iter_mut().zip(column) {
