@@ -1,1 +1,4 @@
 //! Serializable transactions on ordered tables, replicated per partition.
+
+pub mod engine;
+pub mod log;

@@ -1,0 +1,151 @@
+//! The ordered engine under the state machine: one per drive, one keyspace per partition.
+//!
+//! What always holds, whatever the implementation ([`Engine`] has it in full, [`conformance`] tests it):
+//! - Batches are atomic over all keyspaces. After a crash there is a prefix of them: all up to some batch, none after.
+//! - That prefix holds at least everything written before the last [`Engine::persist`] that returned.
+//! - So the index that a partition has applied is a row that the caller writes in the same batch as the changes; the raft
+//!   log is purged only up to what was applied when [`Engine::persist`] was called.
+//! - No call syncs but [`Engine::persist`], [`Engine::drop_keyspace`] and [`Engine::close`] (and the first write to a
+//!   keyspace, which makes it).
+//!
+//! All calls are synchronous: an engine is called on a drive's own thread, or where waiting for the drive blocks nobody.
+
+use std::ops::{Bound, ControlFlow};
+
+use bytes::Bytes;
+use model::ids::PartitionId;
+
+mod batch;
+// pub mod conformance;
+mod error;
+// pub mod fjall;
+// pub mod memory;
+// pub mod redb;
+
+pub use batch::{EngineBatch, EngineOperation};
+pub use error::EngineError;
+
+/// The longest key in bytes. The shortest has one byte.
+pub const KEY_BYTES_MAX: usize = 4096;
+
+/// The longest value in bytes.
+pub const VALUE_BYTES_MAX: usize = 64 << 20;
+
+/// Which keys a scan visits.
+pub type KeyRange<'a> = (Bound<&'a [u8]>, Bound<&'a [u8]>);
+
+/// Every key.
+pub const ALL_KEYS: KeyRange<'static> = (Bound::Unbounded, Bound::Unbounded);
+
+/// What a scan calls with each key and value, until it breaks.
+pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
+
+/// An embedded ordered engine: keyspaces of byte strings, ordered as bytes.
+///
+/// # Obligations
+/// - A keyspace that was never written, or was dropped, is empty: reading it is no error.
+/// - A batch is seen whole or not at all by every [`Engine::scan`] and [`EngineSnapshot`]. [`Engine::get`] sees the newest
+///   value, perhaps while the rest of its batch is still being put in place.
+/// - A read that starts after [`Engine::write`] returned sees what it wrote.
+/// - Calls may be made from several threads at once; writes then happen one after the other.
+/// - After an error in [`Engine::write`] or [`Engine::persist`] other than [`EngineError::KeyLength`] and
+///   [`EngineError::ValueLength`] (which change nothing) the engine is poisoned: it takes no write until it is opened
+///   again, since nobody knows what of the failed one is on the drive.
+pub trait Engine: Send + Sync {
+    /// The newest value of a key.
+    ///
+    /// # Errors
+    /// Where the drive can't be read or holds damaged data.
+    fn get(&self, keyspace: PartitionId, key: &[u8]) -> Result<Option<Bytes>, EngineError>;
+
+    /// Visits the keys of `range` in ascending order, as they were when the call was made, until `visit` breaks. The
+    /// engine may be called from within `visit`.
+    ///
+    /// # Errors
+    /// Where the drive can't be read or holds damaged data; some keys may have been visited.
+    fn scan(
+        &self,
+        keyspace: PartitionId,
+        range: KeyRange<'_>,
+        visit: &mut Visit<'_>,
+    ) -> Result<(), EngineError>;
+
+    /// A keyspace as it is now, its applied row included, for reading as long as it takes (it keeps disk space from
+    /// being reclaimed meanwhile: drop it).
+    ///
+    /// # Errors
+    /// Where the drive can't be read.
+    fn snapshot(&self, keyspace: PartitionId) -> Result<Box<dyn EngineSnapshot>, EngineError>;
+
+    /// Writes a batch, atomically and in the order of its operations, and empties it for the next use. Not synced. On
+    /// error the batch is as it was.
+    ///
+    /// # Errors
+    /// Where an operation is out of limits, the engine is poisoned or the drive fails.
+    fn write(&self, batch: &mut EngineBatch) -> Result<(), EngineError>;
+
+    /// Everything written before the call is durable when it returns.
+    ///
+    /// # Errors
+    /// Where the engine is poisoned or the drive fails.
+    fn persist(&self) -> Result<(), EngineError>;
+
+    /// Drops a keyspace with all that is in it; durable, together with everything written before, when it returns.
+    /// Snapshots taken before can still be read. A keyspace that isn't there is no error.
+    ///
+    /// # Errors
+    /// Where the engine is poisoned or the drive fails.
+    fn drop_keyspace(&self, keyspace: PartitionId) -> Result<(), EngineError>;
+
+    /// Makes seeks into a keyspace fast again after many deletes, where the engine needs that. Takes seconds per million
+    /// keys: not for a drive's own thread.
+    ///
+    /// # Errors
+    /// Where the drive fails.
+    fn compact(&self, keyspace: PartitionId) -> Result<(), EngineError>;
+
+    /// The keyspaces that were made and not dropped, ascending.
+    ///
+    /// # Errors
+    /// Where the drive can't be read.
+    fn keyspaces(&self) -> Result<Vec<PartitionId>, EngineError>;
+
+    /// What it takes up.
+    ///
+    /// # Errors
+    /// Where the drive can't be read.
+    fn statistics(&self) -> Result<EngineStatistics, EngineError>;
+
+    /// Persists and lets go of the files; every later call answers [`EngineError::Closed`]. The files are free once the
+    /// last snapshot is dropped as well.
+    ///
+    /// # Errors
+    /// Where what was written can't be made durable; it is closed all the same.
+    fn close(&self) -> Result<(), EngineError>;
+}
+
+/// One keyspace at one point in time; outlives writes, drops of the keyspace, and the borrow of the engine.
+pub trait EngineSnapshot: Send {
+    /// The value of a key at that time.
+    ///
+    /// # Errors
+    /// Where the drive can't be read or holds damaged data.
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, EngineError>;
+
+    /// Visits the keys of `range` in ascending order until `visit` breaks. To go on later, scan from behind the last key.
+    ///
+    /// # Errors
+    /// Where the drive can't be read or holds damaged data; some keys may have been visited.
+    fn scan(&self, range: KeyRange<'_>, visit: &mut Visit<'_>) -> Result<(), EngineError>;
+}
+
+/// What an engine takes up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EngineStatistics {
+    /// Bytes on the drive.
+    pub disk_bytes: u64,
+    /// Bytes of memory that it knows of, caches included; 0 where it doesn't know.
+    pub memory_bytes: u64,
+    /// Keyspaces.
+    pub keyspaces: u32,
+}
