@@ -1,0 +1,483 @@
+//! A closed loop of keep-alive connections on one thread and one epoll: each connection has one request at a time
+//! and sends the next as soon as it has the answer. A request costs one write, one read and its share of a wait, so
+//! that the load takes as little as possible of the machine that it shares with the server.
+
+use crate::error::BenchError;
+use crate::histogram::Histogram;
+use crate::request::{Expect, Request, slices};
+use crate::response::Response;
+use rustix::buffer::spare_capacity;
+use rustix::event::epoll::{self, EventData, EventFlags};
+use rustix::fd::OwnedFd;
+use rustix::net::RecvFlags;
+use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::time::{Duration, Instant};
+
+const READ_BYTES: usize = 256 * 1024;
+const EVENTS_MAX: usize = 256;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long answers may take that are outstanding when the window ends, or when a call waits for one.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+const RECONNECT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Makes requests and judges answers.
+pub(crate) trait Driver {
+    /// Writes the next request of connection `slot`; `false` when there is none left.
+    fn next(&mut self, slot: usize, request: &mut Request) -> bool;
+
+    /// Judges an answer: what it did, or the label of its error.
+    fn finish(
+        &mut self,
+        slot: usize,
+        request: &Request,
+        response: &Response,
+    ) -> Result<Done, String>;
+
+    /// No answer came: whether the request took effect is unknown.
+    fn lost(&mut self, slot: usize, request: &Request);
+}
+
+/// What one answered request did.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Done {
+    pub(crate) operations: u64,
+    /// Payload bytes of objects, sent or received.
+    pub(crate) bytes: u64,
+}
+
+/// How long to load, and with how many connections.
+pub(crate) struct Plan {
+    pub(crate) connections: u32,
+    pub(crate) warmup: Duration,
+    /// `None`: until there are no requests left.
+    pub(crate) window: Option<Duration>,
+}
+
+/// The two ends of a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Edge {
+    Start,
+    End,
+}
+
+/// What happened in a window.
+#[derive(Clone)]
+pub(crate) struct Outcome {
+    pub(crate) latency: Histogram,
+    pub(crate) done: Done,
+    pub(crate) seconds: f64,
+    /// By label, those before and after the window included.
+    pub(crate) errors: BTreeMap<String, u64>,
+}
+
+/// Loads `host` as planned. `edge` is told of the window's ends at once, to take its measure.
+pub(crate) fn run(
+    host: &str,
+    plan: &Plan,
+    driver: &mut dyn Driver,
+    edge: &mut dyn FnMut(Edge),
+) -> Result<Outcome, BenchError> {
+    let address = resolve(host)?;
+    let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)
+        .map_err(|error| BenchError::io("create an epoll", error))?;
+    let mut engine = Engine {
+        address,
+        epoll,
+        connections: Vec::new(),
+        driver,
+        buffer: vec![0; READ_BYTES],
+        phase: Phase::Warm,
+        broken: Vec::new(),
+        in_flight: 0,
+        outcome: Outcome {
+            latency: Histogram::new(),
+            done: Done::default(),
+            seconds: 0.0,
+            errors: BTreeMap::new(),
+        },
+    };
+    for slot in 0..plan.connections as usize {
+        let stream = connect(address).map_err(|source| BenchError::Connect {
+            host: host.to_owned(),
+            source,
+        })?;
+        engine
+            .register(&stream, slot)
+            .map_err(|error| BenchError::io("watch a connection", error))?;
+        engine.connections.push(Connection {
+            stream,
+            request: Request::default(),
+            response: Response::new(),
+            started: Instant::now(),
+            state: State::Idle,
+        });
+    }
+    engine.run(plan, edge)?;
+    Ok(engine.outcome)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Warm,
+    Window,
+    /// No new requests; the answers outstanding are awaited, for the driver to know what became of them.
+    Drain,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Idle,
+    Sending,
+    Receiving,
+    Broken,
+}
+
+struct Connection {
+    stream: TcpStream,
+    request: Request,
+    response: Response,
+    started: Instant,
+    state: State,
+}
+
+struct Engine<'a> {
+    address: SocketAddr,
+    epoll: OwnedFd,
+    connections: Vec<Connection>,
+    driver: &'a mut dyn Driver,
+    buffer: Vec<u8>,
+    phase: Phase,
+    broken: Vec<usize>,
+    in_flight: usize,
+    outcome: Outcome,
+}
+
+impl Engine<'_> {
+    fn run(&mut self, plan: &Plan, edge: &mut dyn FnMut(Edge)) -> Result<(), BenchError> {
+        let begin = Instant::now();
+        let mut window_start = begin;
+        let mut drain_end = None;
+        let mut events = Vec::with_capacity(EVENTS_MAX);
+        for slot in 0..self.connections.len() {
+            self.start(slot);
+        }
+        loop {
+            let now = Instant::now();
+            if self.phase == Phase::Warm && now >= begin + plan.warmup {
+                self.phase = Phase::Window;
+                edge(Edge::Start);
+                window_start = Instant::now();
+            }
+            let exhausted = self.in_flight == 0 && self.broken.is_empty();
+            let over = plan
+                .window
+                .is_some_and(|window| now >= window_start + window);
+            if self.phase != Phase::Drain && (exhausted || (self.phase == Phase::Window && over)) {
+                if self.phase == Phase::Warm {
+                    edge(Edge::Start);
+                }
+                self.phase = Phase::Drain;
+                self.outcome.seconds = window_start.elapsed().as_secs_f64();
+                edge(Edge::End);
+                drain_end = Some(Instant::now() + ANSWER_TIMEOUT);
+            }
+            if self.phase == Phase::Drain
+                && (self.in_flight == 0 || drain_end.is_some_and(|end| now >= end))
+            {
+                self.give_up();
+                return Ok(());
+            }
+            self.mend();
+            self.wait(&mut events)?;
+        }
+    }
+
+    fn wait(&mut self, events: &mut Vec<epoll::Event>) -> Result<(), BenchError> {
+        // Short enough that the ends of a window are met while no answers come.
+        let timeout = rustix::event::Timespec {
+            tv_sec: 0,
+            tv_nsec: 10_000_000,
+        };
+        match epoll::wait(&self.epoll, spare_capacity(events), Some(&timeout)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(BenchError::io("wait for answers", error)),
+        }
+        for event in events.drain(..) {
+            let (slot, flags) = (event.data.u64() as usize, event.flags);
+            if self.connections[slot].state == State::Sending && flags.contains(EventFlags::OUT) {
+                self.send(slot);
+            }
+            if flags.intersects(EventFlags::IN | EventFlags::HUP | EventFlags::ERR)
+                && self.connections[slot].state != State::Broken
+            {
+                self.receive(slot);
+            }
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, slot: usize) {
+        let connection = &mut self.connections[slot];
+        connection.state = State::Idle;
+        if self.phase == Phase::Drain {
+            return;
+        }
+        connection.request.clear();
+        if !self.driver.next(slot, &mut connection.request) {
+            return;
+        }
+        connection.request.close_text();
+        connection.response.clear();
+        connection.started = Instant::now();
+        connection.state = State::Sending;
+        self.in_flight += 1;
+        if self.send_some(slot) == Progress::Blocked {
+            self.watch(slot, EventFlags::IN | EventFlags::OUT);
+        }
+    }
+
+    /// Goes on with a request that did not fit into the socket.
+    fn send(&mut self, slot: usize) {
+        if self.send_some(slot) == Progress::Finished {
+            self.watch(slot, EventFlags::IN);
+        }
+    }
+
+    fn send_some(&mut self, slot: usize) -> Progress {
+        loop {
+            let connection = &mut self.connections[slot];
+            if connection.request.is_sent() {
+                connection.state = State::Receiving;
+                return Progress::Finished;
+            }
+            let mut room = slices();
+            let count = connection.request.unsent(&mut room);
+            match (&connection.stream).write_vectored(&room[..count]) {
+                Ok(bytes) => connection.request.advance(bytes),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Progress::Blocked;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.fail(slot, &label(&error));
+                    return Progress::Failed;
+                }
+            }
+        }
+    }
+
+    fn receive(&mut self, slot: usize) {
+        let connection = &mut self.connections[slot];
+        let droppable = connection.response.droppable(&connection.request.expect);
+        let length = usize::try_from(droppable)
+            .unwrap_or(READ_BYTES)
+            .min(READ_BYTES);
+        let read = if length > 0 {
+            // Linux discards what a stream holds, without copying it, when a read asks for truncation.
+            rustix::net::recv(
+                &connection.stream,
+                &mut self.buffer[..length],
+                RecvFlags::TRUNC,
+            )
+            .map(|(_, bytes)| bytes)
+            .map_err(io::Error::from)
+        } else {
+            (&connection.stream).read(&mut self.buffer)
+        };
+        let bytes = match read {
+            Ok(bytes) => bytes,
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+                ) =>
+            {
+                return;
+            }
+            Err(error) => return self.fail(slot, &label(&error)),
+        };
+        if connection.state == State::Idle {
+            // Closed while nothing was asked: no error, the next request goes over a new connection.
+            return self.reconnect(slot);
+        }
+        if bytes == 0 {
+            let whole = connection.response.end();
+            return if whole {
+                self.complete(slot)
+            } else {
+                self.fail(slot, "connection closed before the answer")
+            };
+        }
+        if length > 0 {
+            connection.response.dropped(bytes as u64);
+        } else if let Err(what) = connection
+            .response
+            .feed(&self.buffer[..bytes], &connection.request.expect)
+        {
+            return self.fail(slot, what);
+        }
+        if self.connections[slot].response.is_done() {
+            self.complete(slot);
+        }
+    }
+
+    fn complete(&mut self, slot: usize) {
+        let connection = &mut self.connections[slot];
+        let latency = connection.started.elapsed();
+        self.in_flight -= 1;
+        let result = self
+            .driver
+            .finish(slot, &connection.request, &connection.response);
+        // An answer before the whole request was sent leaves bytes that nobody reads: the connection is spent.
+        let spent = connection.response.close || connection.state == State::Sending;
+        connection.state = State::Idle;
+        match result {
+            Ok(done) if self.phase == Phase::Window => {
+                self.outcome.latency.record(latency);
+                self.outcome.done.operations += done.operations;
+                self.outcome.done.bytes += done.bytes;
+            }
+            Ok(_) => {}
+            Err(label) => *self.outcome.errors.entry(label).or_default() += 1,
+        }
+        if spent {
+            self.reconnect(slot);
+        } else {
+            self.start(slot);
+        }
+    }
+
+    fn fail(&mut self, slot: usize, label: &str) {
+        let connection = &self.connections[slot];
+        if matches!(connection.state, State::Sending | State::Receiving) {
+            self.in_flight -= 1;
+            self.driver.lost(slot, &connection.request);
+            *self.outcome.errors.entry(label.to_owned()).or_default() += 1;
+        }
+        self.reconnect(slot);
+    }
+
+    fn reconnect(&mut self, slot: usize) {
+        let reopened =
+            connect(self.address).and_then(|stream| self.register(&stream, slot).map(|()| stream));
+        match reopened {
+            Ok(stream) => {
+                self.connections[slot].stream = stream;
+                self.start(slot);
+            }
+            Err(error) => {
+                *self
+                    .outcome
+                    .errors
+                    .entry(format!("connect: {}", label(&error)))
+                    .or_default() += 1;
+                // Otherwise a socket that has ended would be reported on every wait. Closed ones are gone already.
+                let _ = epoll::delete(&self.epoll, &self.connections[slot].stream);
+                self.connections[slot].state = State::Broken;
+                self.broken.push(slot);
+            }
+        }
+    }
+
+    /// Tries broken connections again, a little later.
+    fn mend(&mut self) {
+        if !self.broken.is_empty() && self.phase != Phase::Drain {
+            std::thread::sleep(RECONNECT_PAUSE);
+            for slot in std::mem::take(&mut self.broken) {
+                self.reconnect(slot);
+            }
+        }
+    }
+
+    fn give_up(&mut self) {
+        for (slot, connection) in self.connections.iter().enumerate() {
+            if matches!(connection.state, State::Sending | State::Receiving) {
+                self.driver.lost(slot, &connection.request);
+                *self
+                    .outcome
+                    .errors
+                    .entry(format!("no answer in {} s", ANSWER_TIMEOUT.as_secs()))
+                    .or_default() += 1;
+            }
+        }
+    }
+
+    fn register(&self, stream: &TcpStream, slot: usize) -> io::Result<()> {
+        Ok(epoll::add(
+            &self.epoll,
+            stream,
+            EventData::new_u64(slot as u64),
+            EventFlags::IN,
+        )?)
+    }
+
+    fn watch(&self, slot: usize, flags: EventFlags) {
+        // It cannot fail for a registered socket; were it to, the request would be counted as unanswered.
+        let _ = epoll::modify(
+            &self.epoll,
+            &self.connections[slot].stream,
+            EventData::new_u64(slot as u64),
+            flags,
+        );
+    }
+}
+
+#[derive(PartialEq, Eq)]
+enum Progress {
+    Finished,
+    Blocked,
+    Failed,
+}
+
+/// One request on a connection of its own, answered or failed when this returns.
+pub(crate) fn call(host: &str, request: &mut Request) -> Result<Response, BenchError> {
+    request.close_text();
+    let attempt = || -> io::Result<Response> {
+        let mut stream =
+            TcpStream::connect_timeout(&resolve(host).map_err(io::Error::other)?, CONNECT_TIMEOUT)?;
+        stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
+        stream.write_all(&request.to_bytes())?;
+        let mut response = Response::new();
+        let mut buffer = vec![0; READ_BYTES];
+        while !response.is_done() {
+            let bytes = stream.read(&mut buffer)?;
+            if bytes == 0 && !response.end() {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            response
+                .feed(&buffer[..bytes], &Expect::Text)
+                .map_err(io::Error::other)?;
+        }
+        Ok(response)
+    };
+    attempt().map_err(|source| BenchError::Connect {
+        host: host.to_owned(),
+        source,
+    })
+}
+
+fn resolve(host: &str) -> Result<SocketAddr, BenchError> {
+    let found = host
+        .to_socket_addrs()
+        .and_then(|mut found| found.next().ok_or_else(|| io::ErrorKind::NotFound.into()));
+    found.map_err(|source| BenchError::Connect {
+        host: host.to_owned(),
+        source,
+    })
+}
+
+fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(&address, CONNECT_TIMEOUT)?;
+    stream.set_nodelay(true)?;
+    stream.set_nonblocking(true)?;
+    Ok(stream)
+}
+
+fn label(error: &io::Error) -> String {
+    format!("{:?}", error.kind())
+}
+
+#[cfg(test)]
+mod tests;
