@@ -20,21 +20,14 @@ pub(super) struct Matrix {
 impl Matrix {
     /// A matrix whose cell at row `i` and column `j` is `cell(i, j)`.
     pub(super) fn new(rows: usize, columns: usize, cell: impl Fn(usize, usize) -> u8) -> Self {
-        assert!(
-            rows * columns <= CELLS_MAX,
-            "a code has no matrix of {rows} x {columns}"
-        );
+        assert!(rows * columns <= CELLS_MAX, "a code has no matrix of {rows} x {columns}");
         let mut cells = [0; CELLS_MAX];
         for i in 0..rows {
             for j in 0..columns {
                 cells[i * columns + j] = cell(i, j);
             }
         }
-        Self {
-            rows,
-            columns,
-            cells,
-        }
+        Self { rows, columns, cells }
     }
 
     pub(super) fn rows(&self) -> usize {
@@ -60,10 +53,7 @@ impl Matrix {
 
     /// The inverse by Gauss-Jordan elimination, or nothing if the rows depend on one another.
     pub(super) fn inverse(&self) -> Option<Self> {
-        assert_eq!(
-            self.rows, self.columns,
-            "only a square matrix can be inverted"
-        );
+        assert_eq!(self.rows, self.columns, "only a square matrix can be inverted");
         let mut left = self.clone();
         let mut right = Self::new(self.rows, self.rows, |i, j| u8::from(i == j));
         for column in 0..self.columns {
@@ -111,19 +101,13 @@ impl Matrix {
 /// They are those of ISA-L's `gf_gen_cauchy1_matrix`, except that with one data shard all are 1: the parity shards of
 /// a mirror are copies.
 pub(super) fn parity_rows(data: usize, parity: usize) -> Matrix {
-    assert!(
-        data >= 1 && data + parity <= SHARDS_MAX,
-        "no code of {data} + {parity}"
-    );
+    assert!(data >= 1 && data + parity <= SHARDS_MAX, "no code of {data} + {parity}");
     Matrix::new(parity, data, |i, j| {
         if data == 1 {
             return 1;
         }
         // Never the inverse of zero: `data + i` is above every `j`.
-        u8::try_from((data + i) ^ j)
-            .ok()
-            .and_then(inverse)
-            .unwrap_or(0)
+        u8::try_from((data + i) ^ j).ok().and_then(inverse).unwrap_or(0)
     })
 }
 
@@ -139,17 +123,8 @@ pub(super) struct Basis {
 
 impl Basis {
     /// Chooses k of the shards that are left, or nothing if fewer are.
-    pub(super) fn choose(
-        data: usize,
-        shards: usize,
-        is_left: impl Fn(usize) -> bool,
-    ) -> Option<Self> {
-        let mut basis = Self {
-            data,
-            slots: [0; SHARDS_MAX],
-            lost: [0; SHARDS_MAX],
-            lost_count: 0,
-        };
+    pub(super) fn choose(data: usize, shards: usize, is_left: impl Fn(usize) -> bool) -> Option<Self> {
+        let mut basis = Self { data, slots: [0; SHARDS_MAX], lost: [0; SHARDS_MAX], lost_count: 0 };
         let mut spare = (data..shards).filter(|&shard| is_left(shard));
         for j in 0..data {
             if is_left(j) {
@@ -182,15 +157,10 @@ pub(super) fn rebuild_rows(parity: &Matrix, basis: &Basis, wanted: &[usize]) -> 
     // Each parity shard in the basis is a sum over the data shards. Moving the ones that are left to the other side
     // gives as many equations as data shards are lost; only that small system is inverted.
     let equation = |s: usize| basis.slots[lost[s]] - data;
-    let solved = Matrix::new(lost.len(), lost.len(), |s, r| {
-        parity.at(equation(s), lost[r])
-    })
-    .inverse()?;
+    let solved = Matrix::new(lost.len(), lost.len(), |s, r| parity.at(equation(s), lost[r])).inverse()?;
     let lost_rows = Matrix::new(lost.len(), data, |r, j| match lost.binary_search(&j) {
         Ok(s) => solved.at(r, s),
-        Err(_) => sum(lost.len(), |s| {
-            mul(solved.at(r, s), parity.at(equation(s), j))
-        }),
+        Err(_) => sum(lost.len(), |s| mul(solved.at(r, s), parity.at(equation(s), j))),
     });
     Some(Matrix::new(wanted.len(), data, |i, j| {
         let shard = wanted[i];
@@ -216,9 +186,7 @@ mod tests {
     /// Row `shard` of the identity stacked on the parity rows.
     fn generator_row(parity: &Matrix, shard: usize) -> Vec<u8> {
         match shard.checked_sub(parity.columns()) {
-            None => (0..parity.columns())
-                .map(|j| u8::from(j == shard))
-                .collect(),
+            None => (0..parity.columns()).map(|j| u8::from(j == shard)).collect(),
             Some(i) => parity.row(i).to_vec(),
         }
     }
@@ -268,25 +236,13 @@ mod tests {
     fn rebuilds(data: usize, parity: usize, is_left: impl Fn(usize) -> bool) {
         let rows = parity_rows(data, parity);
         let basis = Basis::choose(data, data + parity, &is_left).unwrap();
-        let wanted: Vec<usize> = (0..data + parity)
-            .filter(|&shard| !is_left(shard))
-            .collect();
-        let rebuild =
-            rebuild_rows(&rows, &basis, &wanted).expect("a Cauchy matrix has no singular part");
-        let inputs: Vec<Vec<u8>> = basis
-            .slots()
-            .iter()
-            .map(|&shard| generator_row(&rows, shard))
-            .collect();
+        let wanted: Vec<usize> = (0..data + parity).filter(|&shard| !is_left(shard)).collect();
+        let rebuild = rebuild_rows(&rows, &basis, &wanted).expect("a Cauchy matrix has no singular part");
+        let inputs: Vec<Vec<u8>> = basis.slots().iter().map(|&shard| generator_row(&rows, shard)).collect();
         for (i, &shard) in wanted.iter().enumerate() {
-            let row: Vec<u8> = (0..data)
-                .map(|j| sum(data, |s| mul(rebuild.at(i, s), inputs[s][j])))
-                .collect();
-            assert_eq!(
-                row,
-                generator_row(&rows, shard),
-                "{data} + {parity}, shard {shard}"
-            );
+            let row: Vec<u8> =
+                (0..data).map(|j| sum(data, |s| mul(rebuild.at(i, s), inputs[s][j]))).collect();
+            assert_eq!(row, generator_row(&rows, shard), "{data} + {parity}, shard {shard}");
         }
     }
 

@@ -43,9 +43,7 @@ pub enum CodeError {
         expected: usize,
     },
     /// Shards of one stripe differ in length: one is not of this stripe, or is cut.
-    #[error(
-        "shard {shard} has {len_bytes} bytes where the others of the stripe have {expected_bytes}"
-    )]
+    #[error("shard {shard} has {len_bytes} bytes where the others of the stripe have {expected_bytes}")]
     LengthMismatch {
         /// The number of the shard that differs.
         shard: usize,
@@ -88,10 +86,7 @@ impl Code {
         if data_shards == 0 || data_shards + parity_shards > SHARDS_MAX {
             return Err(CodeError::NoSuchCode { data, parity });
         }
-        Ok(Self {
-            parity_rows: parity_rows(data_shards, parity_shards),
-            kernel,
-        })
+        Ok(Self { parity_rows: parity_rows(data_shards, parity_shards), kernel })
     }
 
     /// How many shards hold the data as it is.
@@ -117,19 +112,8 @@ impl Code {
         check_count(data.len(), self.data_shards())?;
         check_count(parity.len(), self.parity_shards())?;
         let len = data[0].len();
-        check_lengths(
-            len,
-            data.iter()
-                .enumerate()
-                .map(|(shard, bytes)| (shard, bytes.len())),
-        )?;
-        check_lengths(
-            len,
-            parity
-                .iter()
-                .enumerate()
-                .map(|(i, bytes)| (data.len() + i, bytes.len())),
-        )?;
+        check_lengths(len, data.iter().enumerate().map(|(shard, bytes)| (shard, bytes.len())))?;
+        check_lengths(len, parity.iter().enumerate().map(|(i, bytes)| (data.len() + i, bytes.len())))?;
         self.dot(&self.parity_rows, data, parity);
         Ok(())
     }
@@ -149,15 +133,10 @@ impl Code {
     ) -> Result<(), CodeError> {
         let lost = self.check_wishes(shards, wanted)?;
         if lost > 0 {
-            let basis = Basis::choose(self.data_shards(), self.shards(), |shard| {
-                shards[shard].is_some()
-            });
+            let basis = Basis::choose(self.data_shards(), self.shards(), |shard| shards[shard].is_some());
             let Some(basis) = basis else {
                 let have = shards.iter().flatten().count();
-                return Err(CodeError::TooFewShards {
-                    have,
-                    need: self.data_shards(),
-                });
+                return Err(CodeError::TooFewShards { have, need: self.data_shards() });
             };
             self.rebuild(shards, &basis, wanted);
         }
@@ -173,9 +152,7 @@ impl Code {
         }
         let mut numbers = [0; SHARDS_MAX];
         let mut outputs: [&mut [u8]; SHARDS_MAX] = std::array::from_fn(|_| Default::default());
-        let lost = wanted
-            .iter_mut()
-            .filter(|(shard, _)| shards[*shard].is_none());
+        let lost = wanted.iter_mut().filter(|(shard, _)| shards[*shard].is_none());
         let mut count = 0;
         for (shard, buffer) in lost {
             numbers[count] = *shard;
@@ -183,9 +160,7 @@ impl Code {
             count += 1;
         }
         let rows = rebuild_rows(&self.parity_rows, basis, &numbers[..count]);
-        let Some(rows) = rows else {
-            unreachable!("every square part of a Cauchy matrix can be inverted")
-        };
+        let Some(rows) = rows else { unreachable!("every square part of a Cauchy matrix can be inverted") };
         self.dot(&rows, &inputs[..self.data_shards()], &mut outputs[..count]);
     }
 
@@ -207,12 +182,7 @@ impl Code {
         wanted: &[(usize, &mut [u8])],
     ) -> Result<usize, CodeError> {
         check_count(shards.len(), self.shards())?;
-        let lens = || {
-            shards
-                .iter()
-                .enumerate()
-                .filter_map(|(shard, bytes)| Some((shard, (*bytes)?.len())))
-        };
+        let lens = || shards.iter().enumerate().filter_map(|(shard, bytes)| Some((shard, (*bytes)?.len())));
         let wanted_lens = || wanted.iter().map(|(shard, bytes)| (*shard, bytes.len()));
         let Some((_, len)) = lens().chain(wanted_lens()).next() else {
             return Ok(0);
@@ -221,10 +191,7 @@ impl Code {
         let (mut seen, mut lost) = ([false; SHARDS_MAX], 0);
         for &(shard, _) in wanted {
             if shard >= shards.len() || seen[shard] {
-                return Err(CodeError::BadWish {
-                    shard,
-                    shards: shards.len(),
-                });
+                return Err(CodeError::BadWish { shard, shards: shards.len() });
             }
             seen[shard] = true;
             lost += usize::from(shards[shard].is_none());
@@ -234,11 +201,7 @@ impl Code {
 }
 
 fn check_count(given: usize, expected: usize) -> Result<(), CodeError> {
-    if given == expected {
-        Ok(())
-    } else {
-        Err(CodeError::WrongShardCount { given, expected })
-    }
+    if given == expected { Ok(()) } else { Err(CodeError::WrongShardCount { given, expected }) }
 }
 
 fn check_lengths(
@@ -247,11 +210,7 @@ fn check_lengths(
 ) -> Result<(), CodeError> {
     match lens.find(|&(_, len_bytes)| len_bytes != expected_bytes) {
         None => Ok(()),
-        Some((shard, len_bytes)) => Err(CodeError::LengthMismatch {
-            shard,
-            len_bytes,
-            expected_bytes,
-        }),
+        Some((shard, len_bytes)) => Err(CodeError::LengthMismatch { shard, len_bytes, expected_bytes }),
     }
 }
 

@@ -24,30 +24,19 @@ fn parity_by_definition(data: &[Vec<u8>], parity: usize) -> Vec<Vec<u8>> {
     let shards_data = data.len();
     let coefficient = |i: usize, j: usize| match shards_data {
         1 => 1,
-        _ => (1..=255)
-            .find(|&x| product(x, u8::try_from(i ^ j).unwrap()) == 1)
-            .unwrap(),
+        _ => (1..=255).find(|&x| product(x, u8::try_from(i ^ j).unwrap()) == 1).unwrap(),
     };
-    let byte = |row: &[u8], at: usize| {
-        data.iter()
-            .zip(row)
-            .fold(0, |sum, (shard, &c)| sum ^ product(c, shard[at]))
-    };
+    let byte =
+        |row: &[u8], at: usize| data.iter().zip(row).fold(0, |sum, (shard, &c)| sum ^ product(c, shard[at]));
     (shards_data..shards_data + parity)
-        .map(|i| {
-            (0..shards_data)
-                .map(|j| coefficient(i, j))
-                .collect::<Vec<u8>>()
-        })
+        .map(|i| (0..shards_data).map(|j| coefficient(i, j)).collect::<Vec<u8>>())
         .map(|row| (0..data[0].len()).map(|at| byte(&row, at)).collect())
         .collect()
 }
 
 fn codes(data: usize, parity: usize) -> impl Iterator<Item = Code> {
     let (data, parity) = (u8::try_from(data).unwrap(), u8::try_from(parity).unwrap());
-    Kernel::all()
-        .into_iter()
-        .map(move |kernel| Code::with_kernel(data, parity, kernel).unwrap())
+    Kernel::all().into_iter().map(move |kernel| Code::with_kernel(data, parity, kernel).unwrap())
 }
 
 fn slices(shards: &[Vec<u8>]) -> Vec<&[u8]> {
@@ -56,9 +45,7 @@ fn slices(shards: &[Vec<u8>]) -> Vec<&[u8]> {
 
 /// All shards of a stripe of noise.
 fn encoded(code: &Code, len: usize, seed: u64) -> Vec<Vec<u8>> {
-    let mut shards: Vec<Vec<u8>> = (0..code.data_shards())
-        .map(|j| noise(seed + j as u64, len))
-        .collect();
+    let mut shards: Vec<Vec<u8>> = (0..code.data_shards()).map(|j| noise(seed + j as u64, len)).collect();
     let mut parity = vec![vec![0; len]; code.parity_shards()];
     let mut outputs: Vec<&mut [u8]> = parity.iter_mut().map(Vec::as_mut_slice).collect();
     code.encode(&slices(&shards), &mut outputs).unwrap();
@@ -79,11 +66,8 @@ fn rebuilt(
         .map(|(i, shard)| (!lost.contains(&i)).then_some(shard.as_slice()))
         .collect();
     let mut buffers = vec![vec![0xa5; shards[0].len()]; wanted.len()];
-    let mut wishes: Vec<(usize, &mut [u8])> = wanted
-        .iter()
-        .zip(&mut buffers)
-        .map(|(&shard, buffer)| (shard, buffer.as_mut_slice()))
-        .collect();
+    let mut wishes: Vec<(usize, &mut [u8])> =
+        wanted.iter().zip(&mut buffers).map(|(&shard, buffer)| (shard, buffer.as_mut_slice())).collect();
     code.reconstruct(&left, &mut wishes)?;
     Ok(buffers)
 }
@@ -138,23 +122,14 @@ fn the_parity_of_known_data_is_known() {
         ),
     ];
     for (data, expected) in known {
-        let byte =
-            |i: usize, j: usize| u8::try_from((i * i * 7 + i * 13 + j * 59 + 1) % 256).unwrap();
-        let shards: Vec<Vec<u8>> = (0..data)
-            .map(|j| (0..24).map(|i| byte(i, j)).collect())
-            .collect();
+        let byte = |i: usize, j: usize| u8::try_from((i * i * 7 + i * 13 + j * 59 + 1) % 256).unwrap();
+        let shards: Vec<Vec<u8>> = (0..data).map(|j| (0..24).map(|i| byte(i, j)).collect()).collect();
         for code in codes(data, expected.len()) {
             let mut parity = vec![vec![0; 24]; expected.len()];
             let mut outputs: Vec<&mut [u8]> = parity.iter_mut().map(Vec::as_mut_slice).collect();
             code.encode(&slices(&shards), &mut outputs).unwrap();
             let parity: Vec<String> = parity.iter().map(|shard| hex(shard)).collect();
-            assert_eq!(
-                parity,
-                expected,
-                "{data} + {}, {:?}",
-                expected.len(),
-                code.kernel
-            );
+            assert_eq!(parity, expected, "{data} + {}, {:?}", expected.len(), code.kernel);
         }
     }
 }
@@ -164,61 +139,28 @@ fn the_parity_of_known_data_is_known() {
 fn the_example_of_the_document_is_right() {
     for code in codes(2, 2) {
         let (mut third, mut fourth) = ([0; 8], [0; 8]);
-        code.encode(&[b"erasure ", b"coding. "], &mut [&mut third, &mut fourth])
-            .unwrap();
-        assert_eq!(
-            (hex(&third).as_str(), hex(&fourth).as_str()),
-            ("9d1c699065efa6fb", "9c97e660ef9334fb")
-        );
+        code.encode(&[b"erasure ", b"coding. "], &mut [&mut third, &mut fourth]).unwrap();
+        assert_eq!((hex(&third).as_str(), hex(&fourth).as_str()), ("9d1c699065efa6fb", "9c97e660ef9334fb"));
     }
 }
 
 #[test]
 fn parity_is_that_of_the_definition() {
-    for (data, parity) in [
-        (1, 0),
-        (1, 1),
-        (1, 3),
-        (2, 1),
-        (2, 2),
-        (3, 2),
-        (4, 2),
-        (8, 4),
-        (12, 4),
-        (16, 16),
-        (31, 1),
-    ] {
+    for (data, parity) in
+        [(1, 0), (1, 1), (1, 3), (2, 1), (2, 2), (3, 2), (4, 2), (8, 4), (12, 4), (16, 16), (31, 1)]
+    {
         for code in codes(data, parity) {
             let shards = encoded(&code, 131, 5);
-            assert_eq!(
-                shards[data..],
-                parity_by_definition(&shards[..data], parity),
-                "{data} + {parity}"
-            );
+            assert_eq!(shards[data..], parity_by_definition(&shards[..data], parity), "{data} + {parity}");
         }
     }
 }
 
 #[test]
 fn only_codes_within_the_limits_exist() {
-    assert_eq!(
-        Code::new(0, 2).unwrap_err(),
-        CodeError::NoSuchCode { data: 0, parity: 2 }
-    );
-    assert_eq!(
-        Code::new(31, 2).unwrap_err(),
-        CodeError::NoSuchCode {
-            data: 31,
-            parity: 2
-        }
-    );
-    assert_eq!(
-        Code::new(255, 255).unwrap_err(),
-        CodeError::NoSuchCode {
-            data: 255,
-            parity: 255
-        }
-    );
+    assert_eq!(Code::new(0, 2).unwrap_err(), CodeError::NoSuchCode { data: 0, parity: 2 });
+    assert_eq!(Code::new(31, 2).unwrap_err(), CodeError::NoSuchCode { data: 31, parity: 2 });
+    assert_eq!(Code::new(255, 255).unwrap_err(), CodeError::NoSuchCode { data: 255, parity: 255 });
     assert_eq!(Code::new(28, 4).unwrap().shards(), SHARDS_MAX);
     assert_eq!(Code::new(32, 0).unwrap().parity_shards(), 0);
 }
@@ -230,15 +172,10 @@ fn too_few_shards_are_an_error_that_counts_them() {
         let error = rebuilt(&code, &shards, &[0, 2, 5], &[2]).unwrap_err();
         assert_eq!(error, CodeError::TooFewShards { have: 3, need: 4 });
         // What is at hand is given all the same.
-        assert_eq!(
-            rebuilt(&code, &shards, &[0, 2, 5], &[3]).unwrap(),
-            [shards[3].clone()]
-        );
+        assert_eq!(rebuilt(&code, &shards, &[0, 2, 5], &[3]).unwrap(), [shards[3].clone()]);
     }
     let none = Code::new(2, 1).unwrap();
-    let error = none
-        .reconstruct(&[None; 3], &mut [(0, &mut [0; 8])])
-        .unwrap_err();
+    let error = none.reconstruct(&[None; 3], &mut [(0, &mut [0; 8])]).unwrap_err();
     assert_eq!(error, CodeError::TooFewShards { have: 0, need: 2 });
     assert_eq!(none.reconstruct(&[None; 3], &mut []), Ok(()));
 }
@@ -248,51 +185,21 @@ fn bad_input_is_an_error_and_not_a_panic() {
     let code = Code::new(2, 1).unwrap();
     let (long, short, mut buffer, mut other) = ([1; 8], [1; 7], [0; 8], [0; 8]);
     let wrong_count = |given, expected| Err(CodeError::WrongShardCount { given, expected });
-    let mismatch = |shard, len_bytes| {
-        Err(CodeError::LengthMismatch {
-            shard,
-            len_bytes,
-            expected_bytes: 8,
-        })
-    };
+    let mismatch = |shard, len_bytes| Err(CodeError::LengthMismatch { shard, len_bytes, expected_bytes: 8 });
     let bad_wish = |shard| Err(CodeError::BadWish { shard, shards: 3 });
 
     assert_eq!(code.encode(&[&long], &mut [&mut buffer]), wrong_count(1, 2));
     assert_eq!(code.encode(&[&long, &long], &mut []), wrong_count(0, 1));
-    assert_eq!(
-        code.encode(&[&long, &short], &mut [&mut buffer]),
-        mismatch(1, 7)
-    );
-    assert_eq!(
-        code.encode(&[&long, &long], &mut [&mut buffer[..5]]),
-        mismatch(2, 5)
-    );
+    assert_eq!(code.encode(&[&long, &short], &mut [&mut buffer]), mismatch(1, 7));
+    assert_eq!(code.encode(&[&long, &long], &mut [&mut buffer[..5]]), mismatch(2, 5));
 
     let left: [Option<&[u8]>; 3] = [Some(&long), None, Some(&long)];
-    assert_eq!(
-        code.reconstruct(&left[..2], &mut [(1, &mut buffer)]),
-        wrong_count(2, 3)
-    );
-    assert_eq!(
-        code.reconstruct(&left, &mut [(1, &mut buffer[..5])]),
-        mismatch(1, 5)
-    );
-    assert_eq!(
-        code.reconstruct(&[Some(&long), None, Some(&short)], &mut [(1, &mut buffer)]),
-        mismatch(2, 7)
-    );
-    assert_eq!(
-        code.reconstruct(&left, &mut [(3, &mut buffer)]),
-        bad_wish(3)
-    );
-    assert_eq!(
-        code.reconstruct(&left, &mut [(usize::MAX, &mut buffer)]),
-        bad_wish(usize::MAX)
-    );
-    assert_eq!(
-        code.reconstruct(&left, &mut [(1, &mut buffer), (1, &mut other)]),
-        bad_wish(1)
-    );
+    assert_eq!(code.reconstruct(&left[..2], &mut [(1, &mut buffer)]), wrong_count(2, 3));
+    assert_eq!(code.reconstruct(&left, &mut [(1, &mut buffer[..5])]), mismatch(1, 5));
+    assert_eq!(code.reconstruct(&[Some(&long), None, Some(&short)], &mut [(1, &mut buffer)]), mismatch(2, 7));
+    assert_eq!(code.reconstruct(&left, &mut [(3, &mut buffer)]), bad_wish(3));
+    assert_eq!(code.reconstruct(&left, &mut [(usize::MAX, &mut buffer)]), bad_wish(usize::MAX));
+    assert_eq!(code.reconstruct(&left, &mut [(1, &mut buffer), (1, &mut other)]), bad_wish(1));
     assert_eq!(buffer, [0; 8]);
 }
 
@@ -302,17 +209,10 @@ fn every_pattern_of_loss_is_rebuilt() {
         for code in codes(data, parity) {
             let shards = encoded(&code, 70, 9);
             for lost in 0..1_u32 << code.shards() {
-                let lost: Vec<usize> = (0..code.shards())
-                    .filter(|&shard| lost >> shard & 1 == 1)
-                    .collect();
+                let lost: Vec<usize> = (0..code.shards()).filter(|&shard| lost >> shard & 1 == 1).collect();
                 if lost.len() <= parity {
-                    let expected: Vec<Vec<u8>> =
-                        lost.iter().map(|&shard| shards[shard].clone()).collect();
-                    assert_eq!(
-                        rebuilt(&code, &shards, &lost, &lost).unwrap(),
-                        expected,
-                        "lost {lost:?}"
-                    );
+                    let expected: Vec<Vec<u8>> = lost.iter().map(|&shard| shards[shard].clone()).collect();
+                    assert_eq!(rebuilt(&code, &shards, &lost, &lost).unwrap(), expected, "lost {lost:?}");
                 }
             }
         }

@@ -1,9 +1,6 @@
 //! The kernel for AVX2: a product is the sum of the products of the two halves of a byte, and each half has only 16
 //! values, which a byte shuffle looks up for 32 bytes at once.
-#![expect(
-    unsafe_code,
-    reason = "vector loads and stores, and functions compiled for AVX2"
-)]
+#![expect(unsafe_code, reason = "vector loads and stores, and functions compiled for AVX2")]
 
 use super::{Rows, portable};
 use crate::erasure::SHARDS_MAX;
@@ -109,9 +106,7 @@ unsafe fn group<const N: usize>(
         for (input, column) in inputs.iter().zip(&tables) {
             // SAFETY: the block at `at` ends within the input, as the caller promises; a prefetch may name any address.
             let block = unsafe {
-                _mm_prefetch::<_MM_HINT_T0>(
-                    input.as_ptr().wrapping_add(at + PREFETCH_BYTES).cast(),
-                );
+                _mm_prefetch::<_MM_HINT_T0>(input.as_ptr().wrapping_add(at + PREFETCH_BYTES).cast());
                 load(input.as_ptr().add(at))
             };
             let low = block.map(|vector| _mm256_and_si256(vector, nibble));
@@ -140,12 +135,7 @@ unsafe fn group<const N: usize>(
 #[target_feature(enable = "avx2")]
 unsafe fn load(from: *const u8) -> [__m256i; 2] {
     // SAFETY: both vectors lie within the block, which the caller vouches for; no alignment is asked for.
-    unsafe {
-        [
-            _mm256_loadu_si256(from.cast()),
-            _mm256_loadu_si256(from.add(VECTOR_BYTES).cast()),
-        ]
-    }
+    unsafe { [_mm256_loadu_si256(from.cast()), _mm256_loadu_si256(from.add(VECTOR_BYTES).cast())] }
 }
 
 /// # Safety

@@ -2,18 +2,14 @@
 //! 8 x 8 bit matrix, which one instruction applies to 64 bytes.
 //!
 //! The multiplication that GFNI also has is of no use here: it is fixed to the polynomial 0x11b.
-#![expect(
-    unsafe_code,
-    reason = "vector loads and stores, and functions compiled for GFNI and AVX-512"
-)]
+#![expect(unsafe_code, reason = "vector loads and stores, and functions compiled for GFNI and AVX-512")]
 
 use super::Rows;
 use crate::erasure::SHARDS_MAX;
 use crate::erasure::field::mul_slow;
 use std::arch::x86_64::{
     __m512i, _mm512_gf2p8affine_epi64_epi8, _mm512_loadu_si512, _mm512_mask_storeu_epi8,
-    _mm512_maskz_loadu_epi8, _mm512_set1_epi64, _mm512_setzero_si512, _mm512_storeu_si512,
-    _mm512_xor_si512,
+    _mm512_maskz_loadu_epi8, _mm512_set1_epi64, _mm512_setzero_si512, _mm512_storeu_si512, _mm512_xor_si512,
 };
 use std::ops::Range;
 
@@ -110,12 +106,7 @@ unsafe fn strip_by_instruction(
 /// The processor has AVX512F, AVX512BW and what `A` needs, and the caller is compiled for them; every slice is at least
 /// `range.end` long.
 #[inline(always)]
-unsafe fn strip<A: Affine>(
-    rows: Rows<'_>,
-    inputs: &[&[u8]],
-    outputs: &mut [&mut [u8]],
-    range: Range<usize>,
-) {
+unsafe fn strip<A: Affine>(rows: Rows<'_>, inputs: &[&[u8]], outputs: &mut [&mut [u8]], range: Range<usize>) {
     // SAFETY: as the caller promises.
     unsafe {
         match outputs {

@@ -55,32 +55,20 @@ impl Kernel {
     pub(super) fn dot(self, matrix: &Matrix, inputs: &[&[u8]], outputs: &mut [&mut [u8]]) {
         let Some(first) = inputs.first() else { return };
         let len = first.len();
-        assert_eq!(
-            (matrix.rows(), matrix.columns()),
-            (outputs.len(), inputs.len())
-        );
+        assert_eq!((matrix.rows(), matrix.columns()), (outputs.len(), inputs.len()));
         assert!(inputs.iter().all(|input| input.len() == len));
         assert!(outputs.iter().all(|output| output.len() == len));
         for start in (0..len).step_by(STRIP_BYTES) {
             let range = start..len.min(start + STRIP_BYTES);
             for (group, outputs) in outputs.chunks_mut(GROUP_OUTPUTS_MAX).enumerate() {
-                let rows = Rows {
-                    matrix,
-                    first: group * GROUP_OUTPUTS_MAX,
-                };
+                let rows = Rows { matrix, first: group * GROUP_OUTPUTS_MAX };
                 self.strip(rows, inputs, outputs, range.clone());
             }
         }
     }
 
     /// One group of outputs within one strip.
-    fn strip(
-        self,
-        rows: Rows<'_>,
-        inputs: &[&[u8]],
-        outputs: &mut [&mut [u8]],
-        range: Range<usize>,
-    ) {
+    fn strip(self, rows: Rows<'_>, inputs: &[&[u8]], outputs: &mut [&mut [u8]], range: Range<usize>) {
         match self {
             Self::Portable => portable::strip(rows, inputs, outputs, range),
             #[cfg(target_arch = "x86_64")]
@@ -154,22 +142,13 @@ pub(super) mod tests {
         dot: impl Fn(&Matrix, &[&[u8]], &mut [&mut [u8]]),
     ) {
         const GUARD: u8 = 0xa5;
-        let buffers: Vec<Vec<u8>> = (0..matrix.columns())
-            .map(|j| noise(j as u64 + 1, len + skew + j))
-            .collect();
-        let inputs: Vec<&[u8]> = buffers
-            .iter()
-            .enumerate()
-            .map(|(j, buffer)| &buffer[skew + j..])
-            .collect();
-        let mut guarded: Vec<Vec<u8>> = (0..matrix.rows())
-            .map(|i| vec![GUARD; len + 2 * (skew + i)])
-            .collect();
-        let mut outputs: Vec<&mut [u8]> = guarded
-            .iter_mut()
-            .enumerate()
-            .map(|(i, buffer)| &mut buffer[skew + i..][..len])
-            .collect();
+        let buffers: Vec<Vec<u8>> =
+            (0..matrix.columns()).map(|j| noise(j as u64 + 1, len + skew + j)).collect();
+        let inputs: Vec<&[u8]> = buffers.iter().enumerate().map(|(j, buffer)| &buffer[skew + j..]).collect();
+        let mut guarded: Vec<Vec<u8>> =
+            (0..matrix.rows()).map(|i| vec![GUARD; len + 2 * (skew + i)]).collect();
+        let mut outputs: Vec<&mut [u8]> =
+            guarded.iter_mut().enumerate().map(|(i, buffer)| &mut buffer[skew + i..][..len]).collect();
         dot(matrix, &inputs, &mut outputs);
         for (i, buffer) in guarded.iter().enumerate() {
             let (before, rest) = buffer.split_at(skew + i);
@@ -179,8 +158,7 @@ pub(super) mod tests {
                 "output {i} of {len} bytes overran"
             );
             for (at, &byte) in output.iter().enumerate() {
-                let expected =
-                    (0..inputs.len()).fold(0, |sum, j| sum ^ mul(matrix.at(i, j), inputs[j][at]));
+                let expected = (0..inputs.len()).fold(0, |sum, j| sum ^ mul(matrix.at(i, j), inputs[j][at]));
                 assert_eq!(byte, expected, "output {i}, byte {at} of {len}");
             }
         }
@@ -189,9 +167,7 @@ pub(super) mod tests {
     #[test]
     fn kernels_agree_at_the_edges_of_their_blocks() {
         for kernel in Kernel::all() {
-            for len in [
-                0, 1, 31, 32, 33, 63, 64, 65, 127, 128, 129, 191, 192, 255, 256, 257, 1023,
-            ] {
+            for len in [0, 1, 31, 32, 33, 63, 64, 65, 127, 128, 129, 191, 192, 255, 256, 257, 1023] {
                 for rows in 1..=9 {
                     let matrix = any_matrix(len as u64, rows, 5);
                     agrees_with_definition(&matrix, len, rows % 3, |m, i, o| kernel.dot(m, i, o));
@@ -203,12 +179,7 @@ pub(super) mod tests {
     #[test]
     fn kernels_agree_at_the_edges_of_their_strips() {
         for kernel in Kernel::all() {
-            for len in [
-                STRIP_BYTES - 1,
-                STRIP_BYTES,
-                STRIP_BYTES + 1,
-                2 * STRIP_BYTES + 65,
-            ] {
+            for len in [STRIP_BYTES - 1, STRIP_BYTES, STRIP_BYTES + 1, 2 * STRIP_BYTES + 65] {
                 agrees_with_definition(&any_matrix(7, 6, 3), len, 1, |m, i, o| kernel.dot(m, i, o));
             }
         }
@@ -220,11 +191,7 @@ pub(super) mod tests {
         for kernel in Kernel::all() {
             for coefficient in 0..=255 {
                 let mut output = [0; 256];
-                kernel.dot(
-                    &Matrix::new(1, 1, |_, _| coefficient),
-                    &[&every],
-                    &mut [&mut output],
-                );
+                kernel.dot(&Matrix::new(1, 1, |_, _| coefficient), &[&every], &mut [&mut output]);
                 assert!((0..=255).all(|x: u8| output[usize::from(x)] == mul(coefficient, x)));
             }
         }
@@ -233,11 +200,7 @@ pub(super) mod tests {
     #[test]
     #[should_panic(expected = "len")]
     fn an_output_of_another_length_is_refused() {
-        Kernel::detect().dot(
-            &Matrix::new(1, 1, |_, _| 2),
-            &[&[0; 64]],
-            &mut [&mut [0; 63]],
-        );
+        Kernel::detect().dot(&Matrix::new(1, 1, |_, _| 2), &[&[0; 64]], &mut [&mut [0; 63]]);
     }
 
     proptest! {

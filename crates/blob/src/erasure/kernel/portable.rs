@@ -16,12 +16,7 @@ const BLOCK_BYTES: usize = 256;
 const SMALL_BLOCK_BYTES: usize = 64;
 
 /// One group of outputs within one strip.
-pub(super) fn strip(
-    rows: Rows<'_>,
-    inputs: &[&[u8]],
-    outputs: &mut [&mut [u8]],
-    range: Range<usize>,
-) {
+pub(super) fn strip(rows: Rows<'_>, inputs: &[&[u8]], outputs: &mut [&mut [u8]], range: Range<usize>) {
     let rest = blocks::<BLOCK_BYTES>(rows, inputs, outputs, range);
     let rest = blocks::<SMALL_BLOCK_BYTES>(rows, inputs, outputs, rest);
     if !rest.is_empty() {
