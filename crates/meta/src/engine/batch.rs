@@ -58,27 +58,18 @@ impl EngineBatch {
     pub fn remove(&mut self, keyspace: PartitionId, key: &[u8]) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(key);
-        self.operations.push(Operation {
-            keyspace,
-            start,
-            key_bytes: key.len(),
-            value_bytes: None,
-        });
+        self.operations.push(Operation { keyspace, start, key_bytes: key.len(), value_bytes: None });
     }
 
     /// The changes, in order. A later one of the same key wins.
     pub fn operations(&self) -> impl ExactSizeIterator<Item = EngineOperation<'_>> {
         self.operations.iter().map(|operation| {
             let bytes = self.bytes.get(operation.start..).unwrap_or_default();
-            let (key, rest) = bytes
-                .split_at_checked(operation.key_bytes)
-                .unwrap_or_default();
+            let (key, rest) = bytes.split_at_checked(operation.key_bytes).unwrap_or_default();
             EngineOperation {
                 keyspace: operation.keyspace,
                 key,
-                value: operation
-                    .value_bytes
-                    .map(|len| rest.get(..len).unwrap_or_default()),
+                value: operation.value_bytes.map(|len| rest.get(..len).unwrap_or_default()),
             }
         })
     }
@@ -113,9 +104,7 @@ impl EngineBatch {
     pub(super) fn check(&self) -> Result<(), EngineError> {
         for operation in &self.operations {
             if operation.key_bytes == 0 || operation.key_bytes > KEY_BYTES_MAX {
-                return Err(EngineError::KeyLength {
-                    len_bytes: operation.key_bytes,
-                });
+                return Err(EngineError::KeyLength { len_bytes: operation.key_bytes });
             }
             if let Some(len_bytes) = operation.value_bytes.filter(|&len| len > VALUE_BYTES_MAX) {
                 return Err(EngineError::ValueLength { len_bytes });
@@ -137,18 +126,11 @@ mod tests {
         batch.put_parts(two, b"key", &[b"head", b"", b"payload"]);
         batch.remove(one, b"k");
         let operations: Vec<_> = batch.operations().collect();
-        let expected = [
-            (one, &b"k"[..], Some(&b""[..])),
-            (two, b"key", Some(b"headpayload")),
-            (one, b"k", None),
-        ];
+        let expected =
+            [(one, &b"k"[..], Some(&b""[..])), (two, b"key", Some(b"headpayload")), (one, b"k", None)];
         assert_eq!(
             operations,
-            expected.map(|(keyspace, key, value)| EngineOperation {
-                keyspace,
-                key,
-                value
-            })
+            expected.map(|(keyspace, key, value)| EngineOperation { keyspace, key, value })
         );
         assert_eq!(batch.size_bytes(), 1 + 3 + 11 + 1);
         batch.clear();
@@ -159,10 +141,7 @@ mod tests {
     fn keys_and_values_out_of_limits_are_refused() {
         let mut batch = EngineBatch::default();
         batch.put(PartitionId(0), b"", b"v");
-        assert!(matches!(
-            batch.check(),
-            Err(EngineError::KeyLength { len_bytes: 0 })
-        ));
+        assert!(matches!(batch.check(), Err(EngineError::KeyLength { len_bytes: 0 })));
         batch.clear();
         batch.remove(PartitionId(0), &[1; KEY_BYTES_MAX]);
         assert!(batch.check().is_ok());

@@ -42,9 +42,7 @@ pub enum EngineError {
         len_bytes: usize,
     },
     /// A value that no engine takes. The caller's fault; nothing was written.
-    #[error(
-        "a value of {len_bytes} bytes can't be written: values have up to {VALUE_BYTES_MAX} bytes"
-    )]
+    #[error("a value of {len_bytes} bytes can't be written: values have up to {VALUE_BYTES_MAX} bytes")]
     ValueLength {
         /// Its length.
         len_bytes: usize,
