@@ -40,8 +40,7 @@ impl Arguments {
             };
             if accepts.values.contains(&flag) {
                 let value = attached.or_else(|| remaining.next().cloned());
-                let value =
-                    value.ok_or_else(|| accepts.complain(&format!("`{flag}` needs a value")))?;
+                let value = value.ok_or_else(|| accepts.complain(&format!("`{flag}` needs a value")))?;
                 parsed.values.push((flag.to_string(), value));
             } else if accepts.switches.contains(&flag) && attached.is_none() {
                 parsed.switches.push(flag.to_string());
@@ -59,11 +58,7 @@ impl Arguments {
 
     /// The value of a flag; the last one where it was given twice.
     pub(crate) fn value(&self, flag: &str) -> Option<&str> {
-        self.values
-            .iter()
-            .rev()
-            .find(|(given, _)| given == flag)
-            .map(|(_, value)| value.as_str())
+        self.values.iter().rev().find(|(given, _)| given == flag).map(|(_, value)| value.as_str())
     }
 }
 
@@ -78,12 +73,8 @@ impl Accepts {
 mod tests {
     use super::*;
 
-    const ACCEPTS: Accepts = Accepts {
-        command: "try",
-        switches: &["--check"],
-        values: &["--only"],
-        rest: true,
-    };
+    const ACCEPTS: Accepts =
+        Accepts { command: "try", switches: &["--check"], values: &["--only"], rest: true };
 
     fn parse(words: &[&str]) -> Result<Arguments, Failure> {
         let words: Vec<String> = words.iter().map(|word| (*word).to_string()).collect();
@@ -92,10 +83,7 @@ mod tests {
 
     #[test]
     fn values_stand_apart_or_attached_and_the_last_one_counts() {
-        assert_eq!(
-            parse(&["--only", "a", "--only=b"]).unwrap().value("--only"),
-            Some("b")
-        );
+        assert_eq!(parse(&["--only", "a", "--only=b"]).unwrap().value("--only"), Some("b"));
     }
 
     #[test]

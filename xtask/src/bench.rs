@@ -16,19 +16,9 @@ variable RUSTFS_BINARY. `cargo xtask bench -- --help` shows its arguments.
 pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
     let root = process::root()?;
     let server = run::build_server(&root, run::Profile::Release)?;
-    process::run(&mut process::cargo(
-        &root,
-        &["build", "--release", "--locked", "-p", "bench"],
-    ))?;
-    let mut bench = process::program(
-        metadata::target_directory(&root)?
-            .join("release")
-            .join("bench"),
-        &root,
-    );
-    bench
-        .args(without_separator(arguments))
-        .env("RUSTFS_BINARY", server);
+    process::run(&mut process::cargo(&root, &["build", "--release", "--locked", "-p", "bench"]))?;
+    let mut bench = process::program(metadata::target_directory(&root)?.join("release").join("bench"), &root);
+    bench.args(without_separator(arguments)).env("RUSTFS_BINARY", server);
     Err(process::become_program(&mut bench))
 }
 

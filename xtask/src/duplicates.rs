@@ -27,19 +27,16 @@ pub(crate) fn findings(packages: &[Package], list: &str) -> Vec<String> {
         }
     }
     let stale = listed.keys().filter(|name| !found.contains_key(*name));
-    findings.extend(stale.map(|name| {
-        format!("{name} is no longer there twice: remove it from xtask/duplicates.txt")
-    }));
+    findings.extend(
+        stale.map(|name| format!("{name} is no longer there twice: remove it from xtask/duplicates.txt")),
+    );
     findings
 }
 
 fn duplicates(packages: &[Package]) -> Versions {
     let mut versions = Versions::new();
     for package in packages {
-        versions
-            .entry(package.name.clone())
-            .or_default()
-            .insert(compatible(&package.version));
+        versions.entry(package.name.clone()).or_default().insert(compatible(&package.version));
     }
     versions.retain(|_, versions| versions.len() > 1);
     versions
@@ -60,29 +57,20 @@ fn compatible(version: &str) -> String {
 fn parse(list: &str) -> (Versions, Vec<String>) {
     let mut listed = Versions::new();
     let mut findings = Vec::new();
-    for line in list
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
-    {
+    for line in list.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
         let (entry, reason) = line.split_once(':').unwrap_or((line, ""));
         let mut words = entry.split_whitespace().map(str::to_string);
         match words.next() {
             Some(name) if !reason.trim().is_empty() => drop(listed.insert(name, words.collect())),
-            _ => findings.push(format!(
-                "xtask/duplicates.txt: `{line}` needs a name, versions, a colon and a reason"
-            )),
+            _ => findings
+                .push(format!("xtask/duplicates.txt: `{line}` needs a name, versions, a colon and a reason")),
         }
     }
     (listed, findings)
 }
 
 fn join(versions: &BTreeSet<String>) -> String {
-    versions
-        .iter()
-        .map(String::as_str)
-        .collect::<Vec<_>>()
-        .join(" ")
+    versions.iter().map(String::as_str).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -102,10 +90,7 @@ mod tests {
     fn an_unlisted_duplicate_is_a_finding_and_a_listed_one_is_not() {
         let twice = packages(&[("rand", "0.8.8"), ("rand", "0.10.3"), ("ring", "0.17.1")]);
         assert_eq!(findings(&twice, "").len(), 1);
-        assert_eq!(
-            findings(&twice, "# kept\nrand 0.8 0.10: raft has not moved yet\n"),
-            Vec::<String>::new()
-        );
+        assert_eq!(findings(&twice, "# kept\nrand 0.8 0.10: raft has not moved yet\n"), Vec::<String>::new());
     }
 
     #[test]
@@ -116,18 +101,12 @@ mod tests {
 
     #[test]
     fn a_stale_entry_and_one_without_a_reason_are_findings() {
-        assert_eq!(
-            findings(&packages(&[("rand", "0.10.3")]), "rand 0.8 0.10: raft").len(),
-            1
-        );
+        assert_eq!(findings(&packages(&[("rand", "0.10.3")]), "rand 0.8 0.10: raft").len(), 1);
         assert_eq!(findings(&packages(&[]), "rand 0.8 0.10").len(), 1);
     }
 
     #[test]
     fn compatible_versions_are_one() {
-        assert_eq!(
-            ["1.2.3", "0.2.3", "0.0.3"].map(compatible),
-            ["1", "0.2", "0.0.3"]
-        );
+        assert_eq!(["1.2.3", "0.2.3", "0.0.3"].map(compatible), ["1", "0.2", "0.0.3"]);
     }
 }

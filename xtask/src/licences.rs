@@ -25,35 +25,25 @@ pub(crate) fn findings(packages: &[Package]) -> Vec<String> {
 }
 
 fn finding(package: &Package) -> Option<String> {
-    let Package {
-        name,
-        version,
-        licence,
-        ..
-    } = package;
+    let Package { name, version, licence, .. } = package;
     let Some(expression) = licence else {
-        return Some(format!(
-            "{name} {version} names no licence: use another crate"
-        ));
+        return Some(format!("{name} {version} names no licence: use another crate"));
     };
     match is_allowed(expression) {
         Some(true) => None,
-        Some(false) => Some(format!(
-            "{name} {version} is under `{expression}`, which is not allowed: use another crate"
-        )),
-        None => Some(format!(
-            "{name} {version}: the licence `{expression}` can't be read as an SPDX expression"
-        )),
+        Some(false) => {
+            Some(format!("{name} {version} is under `{expression}`, which is not allowed: use another crate"))
+        }
+        None => {
+            Some(format!("{name} {version}: the licence `{expression}` can't be read as an SPDX expression"))
+        }
     }
 }
 
 /// Whether an SPDX expression leaves an allowed choice; `None` where it is none. The old `MIT/Apache-2.0` is
 /// read as `OR`.
 fn is_allowed(expression: &str) -> Option<bool> {
-    let spaced = expression
-        .replace('/', " OR ")
-        .replace('(', " ( ")
-        .replace(')', " ) ");
+    let spaced = expression.replace('/', " OR ").replace('(', " ( ").replace(')', " ) ");
     let words: Vec<&str> = spaced.split_whitespace().collect();
     let mut rest = words.as_slice();
     let allowed = alternatives(&mut rest)?;
@@ -141,32 +131,21 @@ mod tests {
 
     #[test]
     fn what_is_no_expression_is_said_to_be_none() {
-        for odd in [
-            "", "MIT OR", "MIT ISC", "(MIT", "MIT)", "OR MIT", "MIT WITH",
-        ] {
+        for odd in ["", "MIT OR", "MIT ISC", "(MIT", "MIT)", "OR MIT", "MIT WITH"] {
             assert_eq!(is_allowed(odd), None, "{odd}");
         }
     }
 
     #[test]
     fn a_package_without_a_licence_is_a_finding() {
-        let package = Package {
-            name: "odd".to_string(),
-            ..Package::default()
-        };
+        let package = Package { name: "odd".to_string(), ..Package::default() };
         assert_eq!(findings(&[package]).len(), 1);
     }
 
     #[test]
     fn deny_toml_allows_the_same_licences() {
         let text = include_str!("../../deny.toml");
-        let list = text
-            .split_once("allow = [")
-            .unwrap()
-            .1
-            .split_once(']')
-            .unwrap()
-            .0;
+        let list = text.split_once("allow = [").unwrap().1.split_once(']').unwrap().0;
         let listed: Vec<&str> = list
             .split(',')
             .map(|word| word.trim().trim_matches('"'))

@@ -38,14 +38,7 @@ pub(crate) struct Package {
 impl Metadata {
     /// Asks cargo. Fails where Cargo.lock does not fit the manifests, as it never writes.
     pub(crate) fn load(root: &Path) -> Result<Self, Failure> {
-        let arguments = [
-            "metadata",
-            "--format-version",
-            "1",
-            "--locked",
-            "--filter-platform",
-            PLATFORM,
-        ];
+        let arguments = ["metadata", "--format-version", "1", "--locked", "--filter-platform", PLATFORM];
         Self::parse(&process::output(&mut process::cargo(root, &arguments))?)
     }
 
@@ -53,15 +46,10 @@ impl Metadata {
     fn parse(json: &str) -> Result<Self, Failure> {
         let unreadable = || Failure::failed("the answer of `cargo metadata` is not as expected");
         let document: Value = serde_json::from_str(json).map_err(|_| unreadable())?;
-        let target = document["target_directory"]
-            .as_str()
-            .ok_or_else(unreadable)?;
+        let target = document["target_directory"].as_str().ok_or_else(unreadable)?;
         let packages = document["packages"].as_array().ok_or_else(unreadable)?;
         let packages: Option<Vec<Package>> = packages.iter().map(Package::parse).collect();
-        Ok(Self {
-            target_directory: PathBuf::from(target),
-            packages: packages.ok_or_else(unreadable)?,
-        })
+        Ok(Self { target_directory: PathBuf::from(target), packages: packages.ok_or_else(unreadable)? })
     }
 
     /// The crates of this workspace.
@@ -87,13 +75,7 @@ impl Package {
 
 /// The folder that cargo builds into, without resolving any dependency.
 pub(crate) fn target_directory(root: &Path) -> Result<PathBuf, Failure> {
-    let arguments = [
-        "metadata",
-        "--format-version",
-        "1",
-        "--no-deps",
-        "--offline",
-    ];
+    let arguments = ["metadata", "--format-version", "1", "--no-deps", "--offline"];
     Ok(Metadata::parse(&process::output(&mut process::cargo(root, &arguments))?)?.target_directory)
 }
 
@@ -108,13 +90,7 @@ mod tests {
             {"name": "hyper", "version": "1.2.3", "license": null, "source": "registry", "dependencies": []}]}"#;
         let metadata = Metadata::parse(json).unwrap();
         assert_eq!(metadata.target_directory, PathBuf::from("/t"));
-        assert_eq!(
-            metadata
-                .ours()
-                .map(|package| package.name.as_str())
-                .collect::<Vec<_>>(),
-            ["s3"]
-        );
+        assert_eq!(metadata.ours().map(|package| package.name.as_str()).collect::<Vec<_>>(), ["s3"]);
         assert_eq!(metadata.packages[0].dependencies, ["hyper"]);
         assert_eq!(metadata.packages[1].licence, None);
     }

@@ -10,25 +10,16 @@ use crate::failure::Failure;
 
 /// Variables that `cargo run` sets for this program. Passed on to another cargo they would differ from what a
 /// cargo started by hand sees, and build scripts that watch them (ring's does) would compile everything anew.
-const CARGO_RUN_VARIABLES: [&str; 4] = [
-    "CARGO_PKG_",
-    "CARGO_MANIFEST_",
-    "CARGO_CRATE_",
-    "CARGO_BIN_",
-];
+const CARGO_RUN_VARIABLES: [&str; 4] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_", "CARGO_BIN_"];
 
 /// The folder that holds the workspace's Cargo.toml.
 pub(crate) fn root() -> Result<PathBuf, Failure> {
     let own = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
     let own = own.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")));
     let root = own.parent().map(Path::to_path_buf);
-    let is_root = root
-        .as_deref()
-        .is_some_and(|root| root.join("Cargo.toml").is_file());
+    let is_root = root.as_deref().is_some_and(|root| root.join("Cargo.toml").is_file());
     root.filter(|_| is_root).ok_or_else(|| {
-        Failure::failed(
-            "the workspace was not found; start this as `cargo xtask` inside the repository",
-        )
+        Failure::failed("the workspace was not found; start this as `cargo xtask` inside the repository")
     })
 }
 
@@ -38,10 +29,7 @@ pub(crate) fn program(name: impl AsRef<OsStr>, folder: &Path) -> Command {
     command.current_dir(folder);
     for (variable, _) in std::env::vars_os() {
         let text = variable.to_string_lossy();
-        if CARGO_RUN_VARIABLES
-            .iter()
-            .any(|prefix| text.starts_with(prefix))
-        {
+        if CARGO_RUN_VARIABLES.iter().any(|prefix| text.starts_with(prefix)) {
             command.env_remove(&variable);
         }
     }
@@ -60,31 +48,18 @@ pub(crate) fn cargo(root: &Path, arguments: &[&str]) -> Command {
 pub(crate) fn run(command: &mut Command) -> Result<(), Failure> {
     let line = shown(command);
     println!("$ {line}");
-    let status = command
-        .status()
-        .map_err(|error| not_started(&line, &error))?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(Failure::failed(format!("`{line}` ended with {status}")))
-    }
+    let status = command.status().map_err(|error| not_started(&line, &error))?;
+    if status.success() { Ok(()) } else { Err(Failure::failed(format!("`{line}` ended with {status}"))) }
 }
 
 /// Runs a program and returns what it wrote to its standard output; its standard error is passed through.
 pub(crate) fn output(command: &mut Command) -> Result<String, Failure> {
     let line = shown(command);
-    let output = command
-        .stderr(Stdio::inherit())
-        .output()
-        .map_err(|error| not_started(&line, &error))?;
+    let output = command.stderr(Stdio::inherit()).output().map_err(|error| not_started(&line, &error))?;
     if !output.status.success() {
-        return Err(Failure::failed(format!(
-            "`{line}` ended with {}",
-            output.status
-        )));
+        return Err(Failure::failed(format!("`{line}` ended with {}", output.status)));
     }
-    String::from_utf8(output.stdout)
-        .map_err(|_| Failure::failed(format!("`{line}` wrote what is not UTF-8")))
+    String::from_utf8(output.stdout).map_err(|_| Failure::failed(format!("`{line}` wrote what is not UTF-8")))
 }
 
 /// Becomes the program: signals, exit code and terminal are the program's own from here on. Returns only
@@ -107,14 +82,9 @@ fn not_started(line: &str, error: &std::io::Error) -> Failure {
 
 /// The command line as a person would type it; a program given by its path is shown by its name.
 fn shown(command: &Command) -> String {
-    let name = Path::new(command.get_program())
-        .file_name()
-        .unwrap_or(command.get_program());
+    let name = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
     let words = std::iter::once(name).chain(command.get_args());
-    words
-        .map(|word| quoted(&word.to_string_lossy()))
-        .collect::<Vec<_>>()
-        .join(" ")
+    words.map(|word| quoted(&word.to_string_lossy())).collect::<Vec<_>>().join(" ")
 }
 
 fn quoted(word: &str) -> String {

@@ -26,19 +26,10 @@ Ctrl-C stops the server.
 
 /// `cargo xtask run`.
 pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
-    let accepts = Accepts {
-        command: "run",
-        switches: &[],
-        values: &[],
-        rest: true,
-    };
+    let accepts = Accepts { command: "run", switches: &[], values: &[], rest: true };
     let arguments = Arguments::parse(&accepts, arguments)?;
     let root = process::root()?;
-    let profile = if arguments.has("--debug") {
-        Profile::Debug
-    } else {
-        Profile::Release
-    };
+    let profile = if arguments.has("--debug") { Profile::Debug } else { Profile::Release };
     let binary = build_server(&root, profile)?;
     let here = std::env::current_dir()
         .map_err(|error| Failure::failed(format!("the current folder can't be read: {error}")))?;
@@ -73,9 +64,7 @@ pub(crate) fn build_server(root: &Path, profile: Profile) -> Result<PathBuf, Fai
         build.arg("--release");
     }
     process::run(&mut build)?;
-    Ok(metadata::target_directory(root)?
-        .join(folder)
-        .join("rustfs"))
+    Ok(metadata::target_directory(root)?.join(folder).join("rustfs"))
 }
 
 /// The server's arguments; a first word `server` is not said twice.
@@ -107,10 +96,7 @@ mod tests {
 
     #[test]
     fn what_is_given_goes_to_the_server_command() {
-        assert_eq!(
-            arguments(&["a", "--address", ":1"], false),
-            "server a --address :1"
-        );
+        assert_eq!(arguments(&["a", "--address", ":1"], false), "server a --address :1");
         assert_eq!(arguments(&["server", "a"], false), "server a");
     }
 }

@@ -14,17 +14,9 @@ Usage: cargo xtask sim [--seeds <number>] [-- <arguments of the simulator>]
 
 /// `cargo xtask sim`.
 pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
-    let accepts = Accepts {
-        command: "sim",
-        switches: &[],
-        values: &["--seeds"],
-        rest: true,
-    };
+    let accepts = Accepts { command: "sim", switches: &[], values: &["--seeds"], rest: true };
     let arguments = Arguments::parse(&accepts, arguments)?;
-    let seeds = arguments
-        .value("--seeds")
-        .map(|value| number(&accepts, value))
-        .transpose()?;
+    let seeds = arguments.value("--seeds").map(|value| number(&accepts, value)).transpose()?;
     let root = process::root()?;
     if !root.join("crates/sim/src/main.rs").is_file() && !root.join("crates/sim/src/bin").is_dir() {
         return Err(Failure::failed(
@@ -40,9 +32,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
 
 fn number(accepts: &Accepts, value: &str) -> Result<u64, Failure> {
     let number = value.parse().ok().filter(|number| *number > 0);
-    number.ok_or_else(|| {
-        accepts.complain(&format!("`--seeds` needs a number above 0, not `{value}`"))
-    })
+    number.ok_or_else(|| accepts.complain(&format!("`--seeds` needs a number above 0, not `{value}`")))
 }
 
 #[cfg(test)]
@@ -53,10 +43,7 @@ mod tests {
     fn a_count_of_seeds_is_a_positive_number() {
         for wrong in ["0", "many", "-1"] {
             assert!(
-                matches!(
-                    run(&["--seeds".to_string(), wrong.to_string()]),
-                    Err(Failure::Usage(_))
-                ),
+                matches!(run(&["--seeds".to_string(), wrong.to_string()]), Err(Failure::Usage(_))),
                 "{wrong}"
             );
         }

@@ -24,10 +24,7 @@ pub(crate) struct Steps {
 impl Steps {
     /// No steps yet. `command` is the command's name.
     pub(crate) fn new(command: &'static str) -> Self {
-        Self {
-            command,
-            outcomes: Vec::new(),
-        }
+        Self { command, outcomes: Vec::new() }
     }
 
     /// Runs a step. It returns a few words for the table; `advice` says what to do where it fails.
@@ -67,39 +64,18 @@ impl Steps {
         if failed.is_empty() {
             return Ok(());
         }
-        Err(Failure::failed(format!(
-            "{} failed: {}",
-            self.command,
-            failed.join(", ")
-        )))
+        Err(Failure::failed(format!("{} failed: {}", self.command, failed.join(", "))))
     }
 
     fn table(&self) -> String {
-        let width = self
-            .outcomes
-            .iter()
-            .map(|outcome| outcome.name.len())
-            .max()
-            .unwrap_or(0);
+        let width = self.outcomes.iter().map(|outcome| outcome.name.len()).max().unwrap_or(0);
         let mut text = format!("{}:\n", self.command);
-        for Outcome {
-            name,
-            duration,
-            result,
-            advice,
-        } in &self.outcomes
-        {
+        for Outcome { name, duration, result, advice } in &self.outcomes {
             let (mark, words) = match result {
                 Ok(words) => ("ok    ", words.clone()),
-                Err(reason) => (
-                    "FAILED",
-                    format!("{}; {advice}", reason.lines().next().unwrap_or_default()),
-                ),
+                Err(reason) => ("FAILED", format!("{}; {advice}", reason.lines().next().unwrap_or_default())),
             };
-            text.push_str(&format!(
-                "  {mark}  {name:width$}  {:>7.1} s  {words}\n",
-                duration.as_secs_f64()
-            ));
+            text.push_str(&format!("  {mark}  {name:width$}  {:>7.1} s  {words}\n", duration.as_secs_f64()));
         }
         text
     }
@@ -115,10 +91,7 @@ mod tests {
         assert!(!steps.step("first", "mend it", || Err(Failure::failed("broken"))));
         assert!(steps.step("second", "", || Ok("2 things".to_string())));
         let table = steps.table();
-        assert!(
-            table.contains("FAILED  first") && table.contains("broken; mend it"),
-            "{table}"
-        );
+        assert!(table.contains("FAILED  first") && table.contains("broken; mend it"), "{table}");
         assert!(table.contains("2 things"), "{table}");
         assert_eq!(steps.finish(), Err(Failure::failed("try failed: first")));
     }

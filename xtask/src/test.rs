@@ -44,21 +44,13 @@ enum Chosen {
 
 /// `cargo xtask test`.
 pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
-    let accepts = Accepts {
-        command: "test",
-        switches: &[],
-        values: &["--only"],
-        rest: true,
-    };
+    let accepts = Accepts { command: "test", switches: &[], values: &["--only"], rest: true };
     let arguments = Arguments::parse(&accepts, arguments)?;
     let root = process::root()?;
-    let chosen =
-        choose(&root, arguments.value("--only")).map_err(|message| accepts.complain(&message))?;
+    let chosen = choose(&root, arguments.value("--only")).map_err(|message| accepts.complain(&message))?;
     let mut steps = Steps::new("test");
     if let Chosen::Everything | Chosen::Rust(_) = &chosen {
-        steps.step("rust", "mend the failing tests above", || {
-            rust(&root, &chosen)
-        });
+        steps.step("rust", "mend the failing tests above", || rust(&root, &chosen));
     }
     match &chosen {
         Chosen::Everything => end_to_end(&mut steps, &root, Path::new("tests"), &arguments.rest),
@@ -81,9 +73,9 @@ fn choose(root: &Path, only: Option<&str>) -> Result<Chosen, String> {
         _ if plain && (name == "xtask" || root.join("crates").join(name).is_dir()) => {
             Ok(Chosen::Rust(Some(name.to_string())))
         }
-        _ => Err(format!(
-            "`--only {name}`: there is no step, crate or file tests/test_{name}.py of that name"
-        )),
+        _ => {
+            Err(format!("`--only {name}`: there is no step, crate or file tests/test_{name}.py of that name"))
+        }
     }
 }
 
@@ -103,28 +95,20 @@ fn end_to_end(steps: &mut Steps, root: &Path, path: &Path, pytest_arguments: &[S
         binary = Some(run::build_server(root, run::Profile::Release)?);
         Ok(String::new())
     });
-    let packages = steps.step("packages", "install them by hand", || {
-        debian::install_missing(root)
-    });
+    let packages = steps.step("packages", "install them by hand", || debian::install_missing(root));
     let mut interpreter = None;
     steps.step("python", "see above; removing .venv starts afresh", || {
         let (path, words) = python::environment(root)?;
         interpreter = Some(path);
         Ok(words)
     });
-    steps.step("e2e", "mend what is listed above", || {
-        match (&binary, &interpreter) {
-            (Some(binary), Some(interpreter)) if packages => {
-                let mut pytest = process::program(interpreter, root);
-                pytest
-                    .args(["-m", "pytest"])
-                    .arg(path)
-                    .args(pytest_arguments)
-                    .env("RUSTFS_BINARY", binary);
-                process::run(&mut pytest).map(|()| String::new())
-            }
-            _ => Err(Failure::failed("not run, as a step it needs failed")),
+    steps.step("e2e", "mend what is listed above", || match (&binary, &interpreter) {
+        (Some(binary), Some(interpreter)) if packages => {
+            let mut pytest = process::program(interpreter, root);
+            pytest.args(["-m", "pytest"]).arg(path).args(pytest_arguments).env("RUSTFS_BINARY", binary);
+            process::run(&mut pytest).map(|()| String::new())
         }
+        _ => Err(Failure::failed("not run, as a step it needs failed")),
     });
 }
 
@@ -137,14 +121,8 @@ mod tests {
         let root = process::root().unwrap();
         assert_eq!(choose(&root, None), Ok(Chosen::Everything));
         assert_eq!(choose(&root, Some("rust")), Ok(Chosen::Rust(None)));
-        assert_eq!(
-            choose(&root, Some("meta")),
-            Ok(Chosen::Rust(Some("meta".to_string())))
-        );
-        assert_eq!(
-            choose(&root, Some("e2e")),
-            Ok(Chosen::EndToEnd(PathBuf::from("tests")))
-        );
+        assert_eq!(choose(&root, Some("meta")), Ok(Chosen::Rust(Some("meta".to_string()))));
+        assert_eq!(choose(&root, Some("e2e")), Ok(Chosen::EndToEnd(PathBuf::from("tests"))));
         for wrong in ["no_such", "../crates/meta", ""] {
             assert!(choose(&root, Some(wrong)).is_err(), "{wrong}");
         }

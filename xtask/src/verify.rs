@@ -37,11 +37,7 @@ struct Check {
 }
 
 const CHECKS: &[Check] = &[
-    Check {
-        name: "format",
-        advice: "run `cargo xtask fix`",
-        run: format,
-    },
+    Check { name: "format", advice: "run `cargo xtask fix`", run: format },
     Check {
         name: "lints",
         advice: "mend what is listed above, or say why not with #[expect(lint, reason = \"...\")]",
@@ -57,31 +53,14 @@ const CHECKS: &[Check] = &[
         advice: "remove the dependency; the tables are in xtask/src/tidy/arrows.rs",
         run: tidy::check_arrows,
     },
-    Check {
-        name: "licences",
-        advice: "replace the crates listed above",
-        run: licences,
-    },
-    Check {
-        name: "duplicates",
-        advice: "see xtask/duplicates.txt",
-        run: duplicates,
-    },
-    Check {
-        name: "codegen",
-        advice: "run `cargo xtask codegen` and commit what it writes",
-        run: codegen,
-    },
+    Check { name: "licences", advice: "replace the crates listed above", run: licences },
+    Check { name: "duplicates", advice: "see xtask/duplicates.txt", run: duplicates },
+    Check { name: "codegen", advice: "run `cargo xtask codegen` and commit what it writes", run: codegen },
 ];
 
 /// `cargo xtask verify`.
 pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
-    let accepts = Accepts {
-        command: "verify",
-        switches: &[],
-        values: &["--only"],
-        rest: false,
-    };
+    let accepts = Accepts { command: "verify", switches: &[], values: &["--only"], rest: false };
     let arguments = Arguments::parse(&accepts, arguments)?;
     let chosen = chosen(arguments.value("--only")).map_err(|message| accepts.complain(&message))?;
     let root = process::root()?;
@@ -93,10 +72,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
 }
 
 fn chosen(only: Option<&str>) -> Result<Vec<&'static Check>, String> {
-    let chosen: Vec<&Check> = CHECKS
-        .iter()
-        .filter(|check| only.is_none_or(|name| name == check.name))
-        .collect();
+    let chosen: Vec<&Check> =
+        CHECKS.iter().filter(|check| only.is_none_or(|name| name == check.name)).collect();
     match (chosen.is_empty(), only) {
         (true, Some(name)) => Err(format!("there is no check `{name}`")),
         _ => Ok(chosen),
@@ -105,34 +82,18 @@ fn chosen(only: Option<&str>) -> Result<Vec<&'static Check>, String> {
 
 /// `cargo xtask fix`.
 pub(crate) fn fix(arguments: &[String]) -> Result<(), Failure> {
-    let accepts = Accepts {
-        command: "fix",
-        switches: &[],
-        values: &[],
-        rest: false,
-    };
+    let accepts = Accepts { command: "fix", switches: &[], values: &[], rest: false };
     Arguments::parse(&accepts, arguments)?;
     let root = process::root()?;
     let mut steps = Steps::new("fix");
     if let Ok(command) = crate::find("codegen") {
-        steps.step("codegen", "see above", || {
-            (command.run)(&[]).map(|()| String::new())
-        });
+        steps.step("codegen", "see above", || (command.run)(&[]).map(|()| String::new()));
     }
-    let clippy = [
-        "clippy",
-        "--fix",
-        "--allow-dirty",
-        "--allow-staged",
-        "--workspace",
-        "--all-targets",
-    ];
+    let clippy = ["clippy", "--fix", "--allow-dirty", "--allow-staged", "--workspace", "--all-targets"];
     steps.step("lints", "mend what is left by hand", || {
         done(process::run(&mut process::cargo(&root, &clippy)))
     });
-    steps.step("format", "see above", || {
-        done(process::run(&mut process::cargo(&root, &["fmt", "--all"])))
-    });
+    steps.step("format", "see above", || done(process::run(&mut process::cargo(&root, &["fmt", "--all"]))));
     steps.finish()
 }
 
@@ -141,22 +102,11 @@ fn done(result: Result<(), Failure>) -> Result<String, Failure> {
 }
 
 fn format(root: &Path) -> Result<String, Failure> {
-    done(process::run(&mut process::cargo(
-        root,
-        &["fmt", "--all", "--check"],
-    )))
+    done(process::run(&mut process::cargo(root, &["fmt", "--all", "--check"])))
 }
 
 fn lints(root: &Path) -> Result<String, Failure> {
-    let arguments = [
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--locked",
-        "--",
-        "-D",
-        "warnings",
-    ];
+    let arguments = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
     done(process::run(&mut process::cargo(root, &arguments)))
 }
 
@@ -168,12 +118,8 @@ fn licences(root: &Path) -> Result<String, Failure> {
 
 fn duplicates(root: &Path) -> Result<String, Failure> {
     let path = root.join("xtask").join("duplicates.txt");
-    let list =
-        std::fs::read_to_string(&path).map_err(|error| Failure::io("read", &path, &error))?;
-    report(&duplicates::findings(
-        &Metadata::load(root)?.packages,
-        &list,
-    ))?;
+    let list = std::fs::read_to_string(&path).map_err(|error| Failure::io("read", &path, &error))?;
+    report(&duplicates::findings(&Metadata::load(root)?.packages, &list))?;
     Ok("none but those listed".to_string())
 }
 
@@ -187,11 +133,7 @@ fn report(findings: &[String]) -> Result<(), Failure> {
     for finding in findings {
         println!("{finding}");
     }
-    if findings.is_empty() {
-        Ok(())
-    } else {
-        Err(Failure::failed(format!("{} findings", findings.len())))
-    }
+    if findings.is_empty() { Ok(()) } else { Err(Failure::failed(format!("{} findings", findings.len()))) }
 }
 
 #[cfg(test)]
@@ -208,11 +150,7 @@ mod tests {
     #[test]
     fn the_help_names_every_check() {
         for check in CHECKS {
-            assert!(
-                HELP.contains(&format!("\n  {} ", check.name)),
-                "{}",
-                check.name
-            );
+            assert!(HELP.contains(&format!("\n  {} ", check.name)), "{}", check.name);
         }
     }
 

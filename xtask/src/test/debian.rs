@@ -14,18 +14,9 @@ struct Need {
 }
 
 const NEEDS: &[Need] = &[
-    Need {
-        package: "curl",
-        probe: &["curl", "--version"],
-    },
-    Need {
-        package: "python3",
-        probe: &["python3", "--version"],
-    },
-    Need {
-        package: "python3-venv",
-        probe: &["python3", "-c", "import venv, ensurepip"],
-    },
+    Need { package: "curl", probe: &["curl", "--version"] },
+    Need { package: "python3", probe: &["python3", "--version"] },
+    Need { package: "python3-venv", probe: &["python3", "-c", "import venv, ensurepip"] },
 ];
 
 /// Installs what is missing; says what was done.
@@ -55,11 +46,7 @@ pub(super) fn install_missing(root: &Path) -> Result<String, Failure> {
 }
 
 fn missing(needs: &[Need]) -> Vec<&'static str> {
-    needs
-        .iter()
-        .filter(|need| !succeeds(need.probe))
-        .map(|need| need.package)
-        .collect()
+    needs.iter().filter(|need| !succeeds(need.probe)).map(|need| need.package).collect()
 }
 
 fn succeeds(probe: &[&str]) -> bool {
@@ -82,18 +69,9 @@ mod tests {
     #[test]
     fn what_fails_or_is_not_there_is_missing() {
         let needs = [
-            Need {
-                package: "there",
-                probe: &["true"],
-            },
-            Need {
-                package: "broken",
-                probe: &["false"],
-            },
-            Need {
-                package: "absent",
-                probe: &["no-such-program-here"],
-            },
+            Need { package: "there", probe: &["true"] },
+            Need { package: "broken", probe: &["false"] },
+            Need { package: "absent", probe: &["no-such-program-here"] },
         ];
         assert_eq!(missing(&needs), ["broken", "absent"]);
     }

@@ -13,8 +13,8 @@ const STAMP: &str = "requirements.stamp";
 /// Makes the environment if it isn't there for these requirements; returns its interpreter and what was done.
 pub(super) fn environment(root: &Path) -> Result<(PathBuf, String), Failure> {
     let requirements = root.join("tests").join("requirements.txt");
-    let wanted = std::fs::read_to_string(&requirements)
-        .map_err(|error| Failure::io("read", &requirements, &error))?;
+    let wanted =
+        std::fs::read_to_string(&requirements).map_err(|error| Failure::io("read", &requirements, &error))?;
     let unpinned = unpinned(&wanted);
     if !unpinned.is_empty() {
         return Err(Failure::failed(format!(
@@ -25,9 +25,7 @@ pub(super) fn environment(root: &Path) -> Result<(PathBuf, String), Failure> {
     let folder = root.join(".venv");
     let interpreter = folder.join("bin").join("python");
     let stamp = stamp(root, &wanted)?;
-    if interpreter.exists()
-        && std::fs::read_to_string(folder.join(STAMP)).is_ok_and(|found| found == stamp)
-    {
+    if interpreter.exists() && std::fs::read_to_string(folder.join(STAMP)).is_ok_and(|found| found == stamp) {
         return Ok((interpreter, "as before".to_string()));
     }
     remove(&folder)?;
@@ -51,11 +49,7 @@ pub(super) fn environment(root: &Path) -> Result<(PathBuf, String), Failure> {
 /// What an environment depends on: the interpreter's version, where it stands, and the requirements.
 fn stamp(root: &Path, requirements: &str) -> Result<String, Failure> {
     let version = process::output(process::program("python3", root).arg("--version"))?;
-    Ok(format!(
-        "{}\n{}\n{requirements}",
-        version.trim(),
-        root.display()
-    ))
+    Ok(format!("{}\n{}\n{requirements}", version.trim(), root.display()))
 }
 
 /// Removes an environment, and nothing that isn't one.
@@ -74,12 +68,8 @@ fn remove(folder: &Path) -> Result<(), Failure> {
 
 /// The requirements that do not name one exact version.
 fn unpinned(requirements: &str) -> Vec<&str> {
-    let lines = requirements
-        .lines()
-        .map(|line| line.split('#').next().unwrap_or_default().trim());
-    lines
-        .filter(|line| !line.is_empty() && !line.starts_with("--") && !line.contains("=="))
-        .collect()
+    let lines = requirements.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
+    lines.filter(|line| !line.is_empty() && !line.starts_with("--") && !line.contains("==")).collect()
 }
 
 #[cfg(test)]

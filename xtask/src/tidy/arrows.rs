@@ -13,52 +13,26 @@ const OURS: &[(&str, &[&str])] = &[
     ("blob", &["model", "env", "cluster"]),
     ("iam", &["model", "env", "meta"]),
     ("object", &["model", "env", "cluster", "meta", "blob"]),
-    (
-        "worker",
-        &["model", "env", "cluster", "meta", "blob", "object"],
-    ),
+    ("worker", &["model", "env", "cluster", "meta", "blob", "object"]),
     ("s3", &["model", "env", "object", "iam"]),
     ("admin", &["model", "object", "iam", "worker", "cluster"]),
-    (
-        "rustfs",
-        &[
-            "model", "env", "cluster", "meta", "blob", "iam", "object", "worker", "s3", "admin",
-        ],
-    ),
-    (
-        "sim",
-        &[
-            "model", "env", "cluster", "meta", "blob", "iam", "object", "worker", "s3", "admin",
-            "rustfs",
-        ],
-    ),
+    ("rustfs", &["model", "env", "cluster", "meta", "blob", "iam", "object", "worker", "s3", "admin"]),
+    ("sim", &["model", "env", "cluster", "meta", "blob", "iam", "object", "worker", "s3", "admin", "rustfs"]),
     ("bench", &[]),
     ("xtask", &[]),
 ];
 
 /// Of others' crates, those that only some of ours may name, so that what they are for stays in one place.
 const OTHERS: &[(&[&str], &[&str])] = &[
-    (
-        &["hyper", "hyper-util", "http", "http-body", "http-body-util"],
-        &["s3", "admin", "rustfs"],
-    ),
-    (
-        &["raft", "raft-proto", "protobuf", "fjall", "redb"],
-        &["meta"],
-    ),
+    (&["hyper", "hyper-util", "http", "http-body", "http-body-util"], &["s3", "admin", "rustfs"]),
+    (&["raft", "raft-proto", "protobuf", "fjall", "redb"], &["meta"]),
     (&["clap", "mimalloc"], &["rustfs", "bench"]),
 ];
 
 /// Every arrow that is not in the tables, with the manifest it stands in.
 pub(super) fn findings(metadata: &Metadata) -> Vec<Finding> {
-    let names: Vec<&str> = metadata
-        .ours()
-        .map(|package| package.name.as_str())
-        .collect();
-    metadata
-        .ours()
-        .flat_map(|package| of_package(package, &names))
-        .collect()
+    let names: Vec<&str> = metadata.ours().map(|package| package.name.as_str()).collect();
+    metadata.ours().flat_map(|package| of_package(package, &names)).collect()
 }
 
 fn of_package(package: &Package, ours: &[&str]) -> Vec<Finding> {
@@ -69,32 +43,19 @@ fn of_package(package: &Package, ours: &[&str]) -> Vec<Finding> {
             "is not in the table of xtask/src/tidy/arrows.rs: add it with what it may use",
         )];
     };
-    let inner = package
-        .dependencies
-        .iter()
-        .filter(|dependency| ours.contains(&dependency.as_str()));
+    let inner = package.dependencies.iter().filter(|dependency| ours.contains(&dependency.as_str()));
     let wrong = inner.filter(|dependency| !allowed.contains(&dependency.as_str()));
-    let arrows = wrong.map(|dependency| {
-        finding(
-            name,
-            &format!("may not depend on {dependency}: {}", may_use(allowed)),
-        )
-    });
-    let outer = package
-        .dependencies
-        .iter()
-        .filter_map(|dependency| reserved(name, dependency));
+    let arrows = wrong
+        .map(|dependency| finding(name, &format!("may not depend on {dependency}: {}", may_use(allowed))));
+    let outer = package.dependencies.iter().filter_map(|dependency| reserved(name, dependency));
     arrows.chain(outer).collect()
 }
 
 /// A finding if the dependency is reserved for other crates.
 fn reserved(name: &str, dependency: &str) -> Option<Finding> {
-    let (_, users) = OTHERS
-        .iter()
-        .find(|(crates, _)| crates.contains(&dependency))?;
+    let (_, users) = OTHERS.iter().find(|(crates, _)| crates.contains(&dependency))?;
     let only = users.join(", ");
-    (!users.contains(&name))
-        .then(|| finding(name, &format!("may not name {dependency}: only {only} may")))
+    (!users.contains(&name)).then(|| finding(name, &format!("may not name {dependency}: only {only} may")))
 }
 
 fn may_use(allowed: &[&str]) -> String {
@@ -106,16 +67,8 @@ fn may_use(allowed: &[&str]) -> String {
 }
 
 fn finding(name: &str, message: &str) -> Finding {
-    let folder = if name == "xtask" {
-        "xtask".to_string()
-    } else {
-        format!("crates/{name}")
-    };
-    Finding::new(
-        &format!("{folder}/Cargo.toml"),
-        0,
-        format!("{name} {message}"),
-    )
+    let folder = if name == "xtask" { "xtask".to_string() } else { format!("crates/{name}") };
+    Finding::new(&format!("{folder}/Cargo.toml"), 0, format!("{name} {message}"))
 }
 
 #[cfg(test)]
@@ -127,54 +80,32 @@ mod tests {
         let package = |(name, dependencies): &(&str, &[&str])| Package {
             name: (*name).to_string(),
             ours: true,
-            dependencies: dependencies
-                .iter()
-                .map(|dependency| (*dependency).to_string())
-                .collect(),
+            dependencies: dependencies.iter().map(|dependency| (*dependency).to_string()).collect(),
             ..Package::default()
         };
-        Metadata {
-            target_directory: PathBuf::new(),
-            packages: packages.iter().map(package).collect(),
-        }
+        Metadata { target_directory: PathBuf::new(), packages: packages.iter().map(package).collect() }
     }
 
     #[test]
     fn arrows_of_the_table_pass() {
         assert_eq!(
-            findings(&metadata(&[
-                ("model", &["bytes"]),
-                ("env", &["model"]),
-                ("s3", &["model", "hyper"])
-            ])),
+            findings(&metadata(&[("model", &["bytes"]), ("env", &["model"]), ("s3", &["model", "hyper"])])),
             []
         );
     }
 
     #[test]
     fn an_arrow_upwards_is_found() {
-        let found = findings(&metadata(&[
-            ("s3", &[]),
-            ("model", &["s3"]),
-            ("xtask", &["model"]),
-        ]));
+        let found = findings(&metadata(&[("s3", &[]), ("model", &["s3"]), ("xtask", &["model"])]));
         assert_eq!(found.len(), 2);
         assert!(found[0].show().contains("model may not depend on s3"));
     }
 
     #[test]
     fn naming_a_reserved_crate_is_found() {
-        for (name, dependency) in [
-            ("object", "hyper"),
-            ("blob", "fjall"),
-            ("s3", "clap"),
-            ("worker", "raft"),
-        ] {
-            assert_eq!(
-                findings(&metadata(&[(name, &[dependency])])).len(),
-                1,
-                "{name} {dependency}"
-            );
+        for (name, dependency) in [("object", "hyper"), ("blob", "fjall"), ("s3", "clap"), ("worker", "raft")]
+        {
+            assert_eq!(findings(&metadata(&[(name, &[dependency])])).len(), 1, "{name} {dependency}");
         }
     }
 
@@ -188,10 +119,7 @@ mod tests {
         for (place, (name, allowed)) in OURS.iter().enumerate() {
             for lower in *allowed {
                 let lower_place = OURS.iter().position(|(known, _)| known == lower);
-                assert!(
-                    lower_place.is_some_and(|lower_place| lower_place < place),
-                    "{name} -> {lower}"
-                );
+                assert!(lower_place.is_some_and(|lower_place| lower_place < place), "{name} -> {lower}");
             }
         }
     }

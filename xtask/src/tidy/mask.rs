@@ -13,11 +13,7 @@ pub(super) enum Keep {
 
 /// Makes the view.
 pub(super) fn mask(text: &str, keep: Keep) -> String {
-    let mut masker = Masker {
-        chars: text.chars().collect(),
-        at: 0,
-        view: String::with_capacity(text.len()),
-    };
+    let mut masker = Masker { chars: text.chars().collect(), at: 0, view: String::with_capacity(text.len()) };
     while let Some(c) = masker.peek(0) {
         match c {
             '/' if masker.peek(1) == Some('/') => masker.line_comment(keep),
@@ -91,20 +87,12 @@ impl Masker {
 
     /// How many hashes the raw string has that begins here, if one does. `br` and `cr` begin with their letter.
     fn raw_string_hashes(&self) -> Option<usize> {
-        let before = self
-            .at
-            .checked_sub(1)
-            .and_then(|index| self.chars.get(index).copied());
+        let before = self.at.checked_sub(1).and_then(|index| self.chars.get(index).copied());
         let prefixed = matches!(before, Some('b' | 'c'));
         if before.is_some_and(is_word) && !prefixed {
             return None;
         }
-        let hashes = self
-            .chars
-            .iter()
-            .skip(self.at + 1)
-            .take_while(|c| **c == '#')
-            .count();
+        let hashes = self.chars.iter().skip(self.at + 1).take_while(|c| **c == '#').count();
         (self.peek(1 + hashes) == Some('"')).then_some(hashes)
     }
 
@@ -166,26 +154,14 @@ mod tests {
     #[test]
     fn strings_are_blank_with_their_escapes() {
         assert_eq!(code(r#"f("a // \" b") + 1"#), r#"f("         ") + 1"#);
-        assert_eq!(
-            code(r##"f(r#"a " b"#, br"c")"##),
-            r##"f(r#"     "#, br" ")"##
-        );
-        assert_eq!(
-            code("for r in 0..1 { bar(\"x\") }"),
-            "for r in 0..1 { bar(\" \") }"
-        );
+        assert_eq!(code(r##"f(r#"a " b"#, br"c")"##), r##"f(r#"     "#, br" ")"##);
+        assert_eq!(code("for r in 0..1 { bar(\"x\") }"), "for r in 0..1 { bar(\" \") }");
     }
 
     #[test]
     fn character_literals_are_blank_and_lifetimes_are_not() {
-        assert_eq!(
-            code(r#"('"', '\'', '\u{41}', b'/')"#),
-            r#"(' ', '  ', '      ', b' ')"#
-        );
-        assert_eq!(
-            code("fn f<'a>(x: &'static str, y: &'a str)"),
-            "fn f<'a>(x: &'static str, y: &'a str)"
-        );
+        assert_eq!(code(r#"('"', '\'', '\u{41}', b'/')"#), r#"(' ', '  ', '      ', b' ')"#);
+        assert_eq!(code("fn f<'a>(x: &'static str, y: &'a str)"), "fn f<'a>(x: &'static str, y: &'a str)");
     }
 
     #[test]

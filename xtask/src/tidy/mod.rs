@@ -30,7 +30,8 @@ names    no module, file or crate called common, utils, helpers, manager, misc; 
          crates; no type called just Error or Result
 code     no static with interior mutability but in rustfs; `biased;` in every select!; no #[allow];
          no #[ignore] without a reason; no marks of unfinished work
-texts    no path of a developer's machine, no host of a package registry; ARCHITECTURE.md links every format
+texts    no path of a developer's machine, no host of a package registry; ARCHITECTURE.md links every format;
+         a relative link of a document leads somewhere
 arrows   which crate may depend on which, and which may name hyper, raft, clap and the like
 ";
 
@@ -46,11 +47,7 @@ struct Finding {
 
 impl Finding {
     fn new(path: &str, line: usize, message: impl Into<String>) -> Self {
-        Self {
-            path: path.to_string(),
-            line,
-            message: message.into(),
-        }
+        Self { path: path.to_string(), line, message: message.into() }
     }
 
     fn show(&self) -> String {
@@ -82,25 +79,16 @@ const FILE_RULES: &[FileRule] = &[
 ];
 
 /// Rules that look at all files together.
-const TREE_RULES: &[TreeRule] = &[names::types_defined_twice, files::formats_not_linked];
+const TREE_RULES: &[TreeRule] = &[names::types_defined_twice, files::formats_not_linked, files::dead_links];
 
 /// `cargo xtask tidy`.
 pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
-    let accepts = Accepts {
-        command: "tidy",
-        switches: &[],
-        values: &[],
-        rest: false,
-    };
+    let accepts = Accepts { command: "tidy", switches: &[], values: &[], rest: false };
     Arguments::parse(&accepts, arguments)?;
     let root = process::root()?;
     let mut steps = Steps::new("tidy");
     steps.step("files", "STYLE.md gives the reasons", || check_files(&root));
-    steps.step(
-        "arrows",
-        "the tables are in xtask/src/tidy/arrows.rs",
-        || check_arrows(&root),
-    );
+    steps.step("arrows", "the tables are in xtask/src/tidy/arrows.rs", || check_arrows(&root));
     steps.finish()
 }
 
@@ -122,12 +110,8 @@ pub(crate) fn check_arrows(root: &Path) -> Result<String, Failure> {
 }
 
 fn findings(sources: &[Source]) -> Vec<Finding> {
-    let in_files = sources
-        .iter()
-        .flat_map(|source| FILE_RULES.iter().flat_map(move |rule| rule(source)));
-    in_files
-        .chain(TREE_RULES.iter().flat_map(|rule| rule(sources)))
-        .collect()
+    let in_files = sources.iter().flat_map(|source| FILE_RULES.iter().flat_map(move |rule| rule(source)));
+    in_files.chain(TREE_RULES.iter().flat_map(|rule| rule(sources))).collect()
 }
 
 fn report(findings: &[Finding]) -> Result<(), Failure> {
@@ -148,10 +132,7 @@ mod tests {
     #[test]
     fn a_tree_with_one_violation_has_one_finding() {
         let good = Source::new("crates/meta/src/lib.rs", "//! Always true.\n");
-        let bad = Source::new(
-            "crates/meta/src/txn.rs",
-            "//! Always true.\n#[allow(dead_code)]\nfn f() {}\n",
-        );
+        let bad = Source::new("crates/meta/src/txn.rs", "//! Always true.\n#[allow(dead_code)]\nfn f() {}\n");
         assert_eq!(findings(&[good]), []);
         let found = findings(&[bad]);
         assert_eq!(found.len(), 1);

@@ -6,16 +6,11 @@ use super::mask::is_word;
 use super::{Finding, Source};
 
 /// Names that say nothing: what is in there has a home of its own.
-const VAGUE: &[&str] = &[
-    "common", "utils", "util", "helpers", "helper", "manager", "misc",
-];
+const VAGUE: &[&str] = &["common", "utils", "util", "helpers", "helper", "manager", "misc"];
 
 /// No crate, folder, file or module with a name that says nothing.
 pub(super) fn vague_names(source: &Source) -> Vec<Finding> {
-    let named = source
-        .path
-        .split('/')
-        .find_map(|part| vague(part.split('.').next().unwrap_or_default()));
+    let named = source.path.split('/').find_map(|part| vague(part.split('.').next().unwrap_or_default()));
     let path = named.map(|name| Finding::new(&source.path, 0, refusal(name)));
     let inline = source.code.lines().enumerate().filter_map(|(index, line)| {
         let name = vague(after_word(line, "mod")?)?;
@@ -37,15 +32,13 @@ fn refusal(name: &str) -> String {
 pub(super) fn bare_error(source: &Source) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (index, line) in source.code.lines().enumerate() {
-        let defined = ["struct", "enum", "trait", "union"]
-            .iter()
-            .find_map(|keyword| after_word(line, keyword));
+        let defined =
+            ["struct", "enum", "trait", "union"].iter().find_map(|keyword| after_word(line, keyword));
         let is_item = !line.starts_with(' ') || line.trim_start().starts_with("pub");
         let alias = after_word(line, "type").filter(|_| is_item);
         if let Some(name @ ("Error" | "Result")) = defined.or(alias) {
-            let message = format!(
-                "a type called just `{name}`: name it after what it is about, such as `PutError`"
-            );
+            let message =
+                format!("a type called just `{name}`: name it after what it is about, such as `PutError`");
             findings.push(Finding::new(&source.path, index + 1, message));
         }
     }
@@ -62,17 +55,11 @@ pub(super) fn types_defined_twice(sources: &[Source]) -> Vec<Finding> {
             }
         }
     }
-    places
-        .into_iter()
-        .flat_map(|(name, places)| twice(name, &places))
-        .collect()
+    places.into_iter().flat_map(|(name, places)| twice(name, &places)).collect()
 }
 
 fn twice(name: &str, places: &[(&Source, usize)]) -> Vec<Finding> {
-    let crates: BTreeSet<&str> = places
-        .iter()
-        .map(|(source, _)| source.crate_name())
-        .collect();
+    let crates: BTreeSet<&str> = places.iter().map(|(source, _)| source.crate_name()).collect();
     if crates.len() < 2 {
         return Vec::new();
     }
@@ -101,9 +88,7 @@ fn public_type(line: &str) -> Option<&str> {
 fn after_word<'line>(line: &'line str, keyword: &str) -> Option<&'line str> {
     let (start, _) = line.match_indices(keyword).find(|(start, _)| {
         let before = line.get(..*start).and_then(|text| text.chars().next_back());
-        let after = line
-            .get(start + keyword.len()..)
-            .and_then(|text| text.chars().next());
+        let after = line.get(start + keyword.len()..).and_then(|text| text.chars().next());
         !before.is_some_and(is_word) && after == Some(' ')
     })?;
     let rest = line.get(start + keyword.len()..)?.trim_start();
@@ -126,24 +111,15 @@ mod tests {
             assert_eq!(vague_names(&Source::new(path, "")).len(), 1, "{path}");
         }
         assert_eq!(
-            vague_names(&Source::new(
-                "crates/s3/src/lib.rs",
-                "pub(crate) mod helpers;\n// mod misc;\n"
-            ))
-            .len(),
+            vague_names(&Source::new("crates/s3/src/lib.rs", "pub(crate) mod helpers;\n// mod misc;\n"))
+                .len(),
             1
         );
     }
 
     #[test]
     fn names_that_only_contain_a_vague_one_pass() {
-        assert_eq!(
-            vague_names(&Source::new(
-                "crates/s3/src/common_prefix.rs",
-                "mod utilities;\n"
-            )),
-            []
-        );
+        assert_eq!(vague_names(&Source::new("crates/s3/src/common_prefix.rs", "mod utilities;\n")), []);
     }
 
     #[test]
@@ -155,11 +131,7 @@ mod tests {
             "type Error = X;",
             "    pub(crate) type Error = X;",
         ] {
-            assert_eq!(
-                bare_error(&Source::new("crates/s3/src/lib.rs", text)).len(),
-                1,
-                "{text}"
-            );
+            assert_eq!(bare_error(&Source::new("crates/s3/src/lib.rs", text)).len(), 1, "{text}");
         }
     }
 
@@ -171,11 +143,7 @@ mod tests {
             "// struct Error",
             "fn f() -> Result<(), E> {}",
         ] {
-            assert_eq!(
-                bare_error(&Source::new("crates/s3/src/lib.rs", text)),
-                [],
-                "{text}"
-            );
+            assert_eq!(bare_error(&Source::new("crates/s3/src/lib.rs", text)), [], "{text}");
         }
     }
 
@@ -184,10 +152,7 @@ mod tests {
         let one = Source::new("crates/meta/src/a.rs", "pub struct Range<T> {\n");
         let two = Source::new("crates/object/src/b.rs", "\npub enum Range {\n");
         let found = types_defined_twice(&[one, two]);
-        assert_eq!(
-            found.iter().map(|finding| finding.line).collect::<Vec<_>>(),
-            [1, 2]
-        );
+        assert_eq!(found.iter().map(|finding| finding.line).collect::<Vec<_>>(), [1, 2]);
     }
 
     #[test]
@@ -200,11 +165,7 @@ mod tests {
             ("crates/meta/src/b.rs", "pub struct Range;\n"),
         ] {
             let one = Source::new(&one.path, &one.text);
-            assert_eq!(
-                types_defined_twice(&[one, Source::new(path, text)]),
-                [],
-                "{path}"
-            );
+            assert_eq!(types_defined_twice(&[one, Source::new(path, text)]), [], "{path}");
         }
     }
 }

@@ -8,14 +8,7 @@ use crate::failure::Failure;
 
 /// Folders that hold nothing of ours. Those of .gitignore, and git's own; `target` and `data` count at the
 /// root alone, as a crate may have a folder of that name.
-const SKIPPED: &[&str] = &[
-    ".git",
-    ".venv",
-    ".cache",
-    "node_modules",
-    "__pycache__",
-    ".pytest_cache",
-];
+const SKIPPED: &[&str] = &[".git", ".venv", ".cache", "node_modules", "__pycache__", ".pytest_cache"];
 const SKIPPED_AT_ROOT: &[&str] = &["target", "data"];
 
 /// One text file.
@@ -38,11 +31,7 @@ impl Source {
     pub(super) fn new(path: &str, text: &str) -> Self {
         let rust = path.ends_with(".rs");
         let view = |keep| {
-            if rust {
-                mask(text, keep)
-            } else {
-                String::new()
-            }
+            if rust { mask(text, keep) } else { String::new() }
         };
         let code = view(Keep::Code);
         let test_blocks = test_blocks(&code);
@@ -76,9 +65,7 @@ impl Source {
 
     /// Whether the whole file is there for tests only.
     pub(super) fn is_test_file(&self) -> bool {
-        self.path.starts_with("tests/")
-            || self.path.contains("/tests/")
-            || self.path.ends_with("/tests.rs")
+        self.path.starts_with("tests/") || self.path.contains("/tests/") || self.path.ends_with("/tests.rs")
     }
 
     /// The lines of code that are not tests: number from 1 on, and text without comments and strings.
@@ -105,15 +92,10 @@ impl Source {
 fn test_blocks(code: &str) -> Vec<Range<usize>> {
     let lines: Vec<&str> = code.lines().collect();
     let mut blocks = Vec::new();
-    for (start, _) in lines
-        .iter()
-        .enumerate()
-        .filter(|(_, line)| line.trim_end() == "#[cfg(test)]")
-    {
+    for (start, _) in lines.iter().enumerate().filter(|(_, line)| line.trim_end() == "#[cfg(test)]") {
         let following = || lines.iter().enumerate().skip(start + 1);
         let item = following().find(|(_, line)| !line.starts_with("#[") && !line.trim().is_empty());
-        let opens =
-            item.is_some_and(|(_, line)| line.contains("mod ") && line.trim_end().ends_with('{'));
+        let opens = item.is_some_and(|(_, line)| line.contains("mod ") && line.trim_end().ends_with('{'));
         if opens && let Some((end, _)) = following().find(|(_, line)| line.trim_end() == "}") {
             blocks.push(start..end + 1);
         }
@@ -139,13 +121,9 @@ fn read_folder(folder: &Path, prefix: &str, sources: &mut Vec<Source>) -> Result
         if kind.is_dir() && !is_skipped(prefix, &name) {
             read_folder(&entry.path(), &format!("{path}/"), sources)?;
         } else if kind.is_file() {
-            let bytes = std::fs::read(entry.path())
-                .map_err(|error| Failure::io("read", &entry.path(), &error))?;
-            sources.extend(
-                String::from_utf8(bytes)
-                    .ok()
-                    .map(|text| Source::new(&path, &text)),
-            );
+            let bytes =
+                std::fs::read(entry.path()).map_err(|error| Failure::io("read", &entry.path(), &error))?;
+            sources.extend(String::from_utf8(bytes).ok().map(|text| Source::new(&path, &text)));
         }
     }
     Ok(())
@@ -178,21 +156,14 @@ mod tests {
     #[test]
     fn a_test_module_in_a_file_of_its_own_is_no_block() {
         assert_eq!(
-            Source::new(
-                "crates/meta/src/lib.rs",
-                "#[cfg(test)]\nmod tests;\nfn f() {\n}\n"
-            )
-            .length(),
+            Source::new("crates/meta/src/lib.rs", "#[cfg(test)]\nmod tests;\nfn f() {\n}\n").length(),
             4
         );
     }
 
     #[test]
     fn the_crate_is_the_folder_below_crates() {
-        assert_eq!(
-            Source::new("crates/meta/src/lib.rs", "").crate_name(),
-            "meta"
-        );
+        assert_eq!(Source::new("crates/meta/src/lib.rs", "").crate_name(), "meta");
         assert_eq!(Source::new("xtask/src/main.rs", "").crate_name(), "xtask");
         assert_eq!(Source::new("README.md", "").crate_name(), "");
     }
