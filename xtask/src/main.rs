@@ -5,6 +5,7 @@
 
 mod arguments;
 mod bench;
+mod codegen;
 mod duplicates;
 mod failure;
 mod licences;
@@ -66,17 +67,13 @@ pub(crate) const COMMANDS: &[Command] = &[
         run: tidy::run,
     },
     Command {
-        name: "bench",
-        summary: "measure the server",
-        help: bench::HELP,
-        run: bench::run,
+        name: "codegen",
+        summary: "write the S3 types from AWS's service model",
+        help: codegen::HELP,
+        run: codegen::run,
     },
-    Command {
-        name: "sim",
-        summary: "run the deterministic simulation",
-        help: sim::HELP,
-        run: sim::run,
-    },
+    Command { name: "bench", summary: "measure the server", help: bench::HELP, run: bench::run },
+    Command { name: "sim", summary: "run the deterministic simulation", help: sim::HELP, run: sim::run },
 ];
 
 fn main() -> ExitCode {
@@ -102,10 +99,7 @@ fn dispatch(arguments: &[String]) -> Result<(), Failure> {
     }
     let command = find(name)?;
     let own = rest.iter().take_while(|argument| *argument != "--");
-    if own
-        .clone()
-        .any(|argument| argument == "--help" || argument == "-h")
-    {
+    if own.clone().any(|argument| argument == "--help" || argument == "-h") {
         return print_help(Some(name));
     }
     (command.run)(rest)
@@ -113,16 +107,10 @@ fn dispatch(arguments: &[String]) -> Result<(), Failure> {
 
 /// The command of that name.
 pub(crate) fn find(name: &str) -> Result<&'static Command, Failure> {
-    COMMANDS
-        .iter()
-        .find(|command| command.name == name)
-        .ok_or_else(|| {
-            let known: Vec<&str> = COMMANDS.iter().map(|command| command.name).collect();
-            Failure::usage(format!(
-                "there is no command `{name}`; the commands are: {}",
-                known.join(", ")
-            ))
-        })
+    COMMANDS.iter().find(|command| command.name == name).ok_or_else(|| {
+        let known: Vec<&str> = COMMANDS.iter().map(|command| command.name).collect();
+        Failure::usage(format!("there is no command `{name}`; the commands are: {}", known.join(", ")))
+    })
 }
 
 fn print_help(name: Option<&str>) -> Result<(), Failure> {
@@ -135,9 +123,8 @@ fn print_help(name: Option<&str>) -> Result<(), Failure> {
 
 /// The text of `cargo xtask help`.
 fn overview() -> String {
-    let mut text = String::from(
-        "The automation of RustFS.\n\nUsage: cargo xtask <command> [flags]\n\nCommands:\n",
-    );
+    let mut text =
+        String::from("The automation of RustFS.\n\nUsage: cargo xtask <command> [flags]\n\nCommands:\n");
     for command in COMMANDS {
         text.push_str(&format!("  {:<8} {}\n", command.name, command.summary));
     }
@@ -169,9 +156,7 @@ mod tests {
         for command in COMMANDS {
             assert!(overview().contains(command.summary));
             assert!(
-                command
-                    .help
-                    .contains(&format!("Usage: cargo xtask {}", command.name)),
+                command.help.contains(&format!("Usage: cargo xtask {}", command.name)),
                 "{}",
                 command.name
             );

@@ -285,21 +285,13 @@ impl S3Error {
     /// The error with its default message.
     #[must_use]
     pub const fn new(code: ErrorCode) -> Self {
-        Self {
-            code,
-            message: Cow::Borrowed(code.default_message()),
-            extra: Vec::new(),
-            headers: Vec::new(),
-        }
+        Self { code, message: Cow::Borrowed(code.default_message()), extra: Vec::new(), headers: Vec::new() }
     }
 
     /// The error with a message of its own.
     #[must_use]
     pub fn with_message(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            message: message.into(),
-            ..Self::new(code)
-        }
+        Self { message: message.into(), ..Self::new(code) }
     }
 
     /// `InvalidArgument` that names the argument and the value it had.
@@ -313,9 +305,8 @@ impl S3Error {
     /// `MethodNotAllowed` with the methods that the resource has and the kind of resource, for example `OBJECT`.
     #[must_use]
     pub fn method_not_allowed(method: &str, resource_type: &str, allowed: &str) -> Self {
-        let mut error = Self::new(ErrorCode::MethodNotAllowed)
-            .with("Method", method)
-            .with("ResourceType", resource_type);
+        let mut error =
+            Self::new(ErrorCode::MethodNotAllowed).with("Method", method).with("ResourceType", resource_type);
         if let Ok(value) = HeaderValue::from_str(allowed) {
             error.headers.push((header::ALLOW, value));
         }

@@ -43,11 +43,7 @@ pub fn list_from_header<T: WireValue>(
     value: &HeaderValue,
 ) -> Result<(), S3Error> {
     let text = header_text(value);
-    for word in text
-        .split(',')
-        .map(str::trim)
-        .filter(|word| !word.is_empty())
-    {
+    for word in text.split(',').map(str::trim).filter(|word| !word.is_empty()) {
         list.push(T::from_wire(word).ok_or_else(|| bad_value(name, word))?);
     }
     Ok(())
@@ -75,11 +71,7 @@ pub fn lenient_header_time(slot: &mut Option<Timestamp>, value: &HeaderValue) {
 }
 
 /// Takes in one `x-amz-meta-` header. One that is sent again is joined by a comma.
-pub fn metadata_from_header(
-    metadata: &mut BTreeMap<String, String>,
-    key: &str,
-    value: &HeaderValue,
-) {
+pub fn metadata_from_header(metadata: &mut BTreeMap<String, String>, key: &str, value: &HeaderValue) {
     let text = header_text(value);
     let text = decode_words(&text);
     match metadata.get_mut(key) {
@@ -114,11 +106,7 @@ pub fn from_query<T: WireValue>(
 ///
 /// # Errors
 /// As [`from_query`].
-pub fn query_time(
-    slot: &mut Option<Timestamp>,
-    name: &'static str,
-    value: &str,
-) -> Result<(), S3Error> {
+pub fn query_time(slot: &mut Option<Timestamp>, name: &'static str, value: &str) -> Result<(), S3Error> {
     if slot.is_none() && !value.is_empty() {
         *slot = Some(parse_time(value).ok_or_else(|| bad_value(name, value))?);
     }
@@ -155,11 +143,7 @@ fn is_lenient(name: &str) -> bool {
 /// Texts of the query that S3 does not take.
 fn check_query_text(name: &'static str, value: &str) -> Result<(), S3Error> {
     if name == "versionId" && value.is_empty() {
-        return Err(S3Error::argument(
-            "Version id cannot be the empty string",
-            name,
-            value,
-        ));
+        return Err(S3Error::argument("Version id cannot be the empty string", name, value));
     }
     // These become headers of the answer.
     let header_safe = |c: char| matches!(c, ' '..='~' | '\u{a0}'..='\u{ff}' | '\t');
@@ -172,8 +156,7 @@ fn check_query_text(name: &'static str, value: &str) -> Result<(), S3Error> {
 
 /// The error for a value that is none of its type, with the message that S3 gives for that name.
 fn bad_value(name: &'static str, value: &str) -> S3Error {
-    let invalid_request =
-        |message: &'static str| S3Error::with_message(ErrorCode::InvalidRequest, message);
+    let invalid_request = |message: &'static str| S3Error::with_message(ErrorCode::InvalidRequest, message);
     let message = match name {
         "x-amz-storage-class" => return S3Error::new(ErrorCode::InvalidStorageClass),
         "x-amz-sdk-checksum-algorithm" => {
@@ -200,9 +183,7 @@ fn bad_value(name: &'static str, value: &str) -> S3Error {
         "x-amz-object-lock-retain-until-date" => {
             "The retain until date must be provided in ISO 8601 format".to_owned()
         }
-        "x-amz-server-side-encryption" => {
-            "The encryption method specified is not supported".to_owned()
-        }
+        "x-amz-server-side-encryption" => "The encryption method specified is not supported".to_owned(),
         "x-amz-object-ownership" => format!("Invalid x-amz-object-ownership header: {value}"),
         "max-keys" | "max-parts" | "max-uploads" | "max-buckets" | "part-number-marker" => {
             number_message(name, value)
@@ -241,30 +222,18 @@ mod tests {
     fn a_wrong_number_names_the_argument_and_its_value() {
         let error = query_error::<u32>("max-keys", "blah");
         assert_eq!(error.code, ErrorCode::InvalidArgument);
-        assert_eq!(
-            error.message,
-            "Provided max-keys not an integer or within integer range"
-        );
+        assert_eq!(error.message, "Provided max-keys not an integer or within integer range");
         assert_eq!(
             error.extra,
-            [
-                ("ArgumentName", "max-keys".to_owned()),
-                ("ArgumentValue", "blah".to_owned())
-            ]
+            [("ArgumentName", "max-keys".to_owned()), ("ArgumentValue", "blah".to_owned())]
         );
         let error = query_error::<u32>("max-keys", "-1");
-        assert_eq!(
-            error.message,
-            "Argument max-keys must be an integer between 0 and 2147483647"
-        );
+        assert_eq!(error.message, "Argument max-keys must be an integer between 0 and 2147483647");
     }
 
     #[test]
     fn an_unknown_word_is_an_error_and_an_empty_one_is_not_sent() {
-        assert_eq!(
-            query_error::<Word>("encoding-type", "x").code,
-            ErrorCode::InvalidArgument
-        );
+        assert_eq!(query_error::<Word>("encoding-type", "x").code, ErrorCode::InvalidArgument);
         let mut slot: Option<Word> = None;
         from_query(&mut slot, "encoding-type", "").unwrap();
         assert_eq!(slot, None);
@@ -279,23 +248,14 @@ mod tests {
         let mut slot: Option<String> = None;
         from_query(&mut slot, "prefix", "").unwrap();
         assert_eq!(slot.as_deref(), Some(""));
-        assert_eq!(
-            query_error::<String>("versionId", "").code,
-            ErrorCode::InvalidArgument
-        );
+        assert_eq!(query_error::<String>("versionId", "").code, ErrorCode::InvalidArgument);
     }
 
     #[test]
     fn an_override_of_a_header_must_be_a_header() {
         let error = query_error::<String>("response-content-type", "a\r\nb: c");
-        assert_eq!(
-            error.message,
-            "Header value cannot be represented using ISO-8859-1."
-        );
-        assert_eq!(
-            query_error::<String>("response-expires", "€").code,
-            ErrorCode::InvalidArgument
-        );
+        assert_eq!(error.message, "Header value cannot be represented using ISO-8859-1.");
+        assert_eq!(query_error::<String>("response-expires", "€").code, ErrorCode::InvalidArgument);
     }
 
     #[test]

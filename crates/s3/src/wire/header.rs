@@ -40,11 +40,7 @@ pub fn set_header_list<T: WireValue>(headers: &mut HeaderMap, name: HeaderName, 
         return;
     }
     let words: Vec<HeaderValue> = list.iter().map(T::to_header).collect();
-    let joined = words
-        .iter()
-        .map(HeaderValue::as_bytes)
-        .collect::<Vec<_>>()
-        .join(&b','); // words are header-safe
+    let joined = words.iter().map(HeaderValue::as_bytes).collect::<Vec<_>>().join(&b','); // words are header-safe
     if let Ok(value) = HeaderValue::from_bytes(&joined) {
         headers.insert(name, value);
     }
@@ -185,19 +181,9 @@ mod tests {
     #[test]
     fn encoded_words_are_decoded_and_other_text_is_kept() {
         assert_eq!(decode_words("=?UTF-8?B?w4Q=?="), "Ä");
-        assert_eq!(
-            decode_words("=?utf-8?q?=C3=84_b?= =?UTF-8?Q?c?= d"),
-            "Ä bc d"
-        );
+        assert_eq!(decode_words("=?utf-8?q?=C3=84_b?= =?UTF-8?Q?c?= d"), "Ä bc d");
         assert_eq!(decode_words("=?iso-8859-1?Q?=C4?="), "Ä");
-        for kept in [
-            "plain",
-            "=?",
-            "=?UTF-8?B?",
-            "=?UTF-8?X?a?=",
-            "=?UTF-8?Q?=zz?=",
-            "a=?b?=",
-        ] {
+        for kept in ["plain", "=?", "=?UTF-8?B?", "=?UTF-8?X?a?=", "=?UTF-8?Q?=zz?=", "a=?b?="] {
             assert_eq!(decode_words(kept), kept);
         }
     }
@@ -205,10 +191,7 @@ mod tests {
     #[test]
     fn a_header_that_is_not_utf8_is_read_as_latin1() {
         assert_eq!(header_text(&HeaderValue::from_bytes(b"\xc4").unwrap()), "Ä");
-        assert_eq!(
-            header_text(&HeaderValue::from_bytes("Ä".as_bytes()).unwrap()),
-            "Ä"
-        );
+        assert_eq!(header_text(&HeaderValue::from_bytes("Ä".as_bytes()).unwrap()), "Ä");
     }
 
     #[test]

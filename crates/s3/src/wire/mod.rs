@@ -4,6 +4,8 @@
 //! except where AWS itself is known to be lenient, which is said at the place.
 
 mod bind;
+mod body;
+mod facts;
 mod header;
 mod query;
 mod request;
@@ -17,6 +19,8 @@ mod xml_writer;
 
 pub use bind::{from_header, from_query, list_from_header, metadata_from_header, query_time};
 pub use bind::{header_time, lenient_header_time, require_header, require_query};
+pub use body::{missing_body, start_xml, text_body};
+pub use facts::{BodyKind, OperationFacts, Scope};
 pub use header::{header_text, set_header, set_header_list, set_header_time, set_metadata};
 pub use query::Query;
 pub use request::RequestParts;

@@ -18,11 +18,7 @@ impl<'a> Query<'a> {
     /// `InvalidURI` for a broken percent escape or text that is not UTF-8.
     pub fn parse(raw: Option<&'a str>) -> Result<Self, S3Error> {
         let mut pairs = Vec::new();
-        for pair in raw
-            .unwrap_or_default()
-            .split('&')
-            .filter(|pair| !pair.is_empty())
-        {
+        for pair in raw.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             match (form_decode(name), form_decode(value)) {
                 (Some(name), Some(value)) => pairs.push((name, value)),
@@ -34,17 +30,13 @@ impl<'a> Query<'a> {
 
     /// All pairs in the order sent.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.pairs
-            .iter()
-            .map(|(name, value)| (name.as_ref(), value.as_ref()))
+        self.pairs.iter().map(|(name, value)| (name.as_ref(), value.as_ref()))
     }
 
     /// The first value of the name; names are case-sensitive, as in S3.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.iter()
-            .find(|(candidate, _)| *candidate == name)
-            .map(|(_, value)| value)
+        self.iter().find(|(candidate, _)| *candidate == name).map(|(_, value)| value)
     }
 
     /// Whether the name is there, with or without a value.
@@ -64,15 +56,7 @@ mod tests {
     fn names_and_values_are_decoded_in_order() {
         let query = Query::parse(Some("uploads&prefix=a%2Fb+c&&x=1=2&e=")).unwrap();
         let pairs: Vec<_> = query.iter().collect();
-        assert_eq!(
-            pairs,
-            [
-                ("uploads", ""),
-                ("prefix", "a/b c"),
-                ("x", "1=2"),
-                ("e", "")
-            ]
-        );
+        assert_eq!(pairs, [("uploads", ""), ("prefix", "a/b c"), ("x", "1=2"), ("e", "")]);
         assert!(query.has("e") && !query.has("E"));
     }
 

@@ -24,9 +24,7 @@ impl RequestParts<'_> {
     /// # Errors
     /// `InvalidBucketName` where there is none: routing lets no such request through.
     pub fn require_bucket(&self) -> Result<String, S3Error> {
-        self.bucket
-            .map(str::to_owned)
-            .ok_or_else(|| S3Error::new(ErrorCode::InvalidBucketName))
+        self.bucket.map(str::to_owned).ok_or_else(|| S3Error::new(ErrorCode::InvalidBucketName))
     }
 
     /// The key.
@@ -34,8 +32,6 @@ impl RequestParts<'_> {
     /// # Errors
     /// `InvalidURI` where there is none: routing lets no such request through.
     pub fn require_key(&self) -> Result<String, S3Error> {
-        self.key
-            .map(str::to_owned)
-            .ok_or_else(|| S3Error::new(ErrorCode::InvalidURI))
+        self.key.map(str::to_owned).ok_or_else(|| S3Error::new(ErrorCode::InvalidURI))
     }
 }

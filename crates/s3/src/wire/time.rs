@@ -17,26 +17,17 @@ pub enum TimeFormat {
 }
 
 const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
-const MONTHS: [&str; 12] = [
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-];
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// Prints the time.
 #[must_use]
 pub fn print_time(time: Timestamp, format: TimeFormat) -> String {
     let seconds = time.seconds();
     let (days, second_of_day) = (seconds / 86_400, seconds % 86_400);
-    let (hour, minute, second) = (
-        second_of_day / 3600,
-        second_of_day / 60 % 60,
-        second_of_day % 60,
-    );
+    let (hour, minute, second) = (second_of_day / 3600, second_of_day / 60 % 60, second_of_day % 60);
     let (year, month, day) = civil_from_days(days);
-    let millis = if format == TimeFormat::Iso8601 {
-        time.millis() % 1000
-    } else {
-        0
-    };
+    let millis = if format == TimeFormat::Iso8601 { time.millis() % 1000 } else { 0 };
     match format {
         TimeFormat::Xml | TimeFormat::Iso8601 => {
             format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
@@ -129,10 +120,7 @@ fn parse_rfc1123(text: &str) -> Option<Timestamp> {
     let [hour, minute, second] = fields(clock, ':', [2, 2, 2])?;
     let day = number(day, day.len().clamp(1, 2))?;
     let month = i64::try_from(month).ok()? + 1;
-    from_seconds(
-        seconds_of(number(year, 4)?, month, day, hour, minute, second)?,
-        0,
-    )
+    from_seconds(seconds_of(number(year, 4)?, month, day, hour, minute, second)?, 0)
 }
 
 /// Exactly three numbers of the given widths.
@@ -159,8 +147,7 @@ fn seconds_of(year: i64, month: i64, day: i64, hour: i64, minute: i64, second: i
         && hour < 24
         && minute < 60
         && second <= 60;
-    in_range
-        .then(|| days_from_civil(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second)
+    in_range.then(|| days_from_civil(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second)
 }
 
 fn from_seconds(seconds: i64, millis: u64) -> Option<Timestamp> {
@@ -199,16 +186,11 @@ fn civil_from_days(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468;
     let era = days / 146_097;
     let day_of_era = days % 146_097;
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 {
-        shifted_month + 3
-    } else {
-        shifted_month - 9
-    };
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
     let year = year_of_era + era * 400 + u64::from(month <= 2);
     (year, month, day)
 }
@@ -223,18 +205,9 @@ mod tests {
 
     #[test]
     fn each_format_prints_as_s3_does() {
-        assert_eq!(
-            print_time(BIRTHDAY, TimeFormat::Xml),
-            "2009-10-12T17:50:30.000Z"
-        );
-        assert_eq!(
-            print_time(BIRTHDAY, TimeFormat::Iso8601),
-            "2009-10-12T17:50:30.123Z"
-        );
-        assert_eq!(
-            print_time(BIRTHDAY, TimeFormat::Rfc822),
-            "Mon, 12 Oct 2009 17:50:30 GMT"
-        );
+        assert_eq!(print_time(BIRTHDAY, TimeFormat::Xml), "2009-10-12T17:50:30.000Z");
+        assert_eq!(print_time(BIRTHDAY, TimeFormat::Iso8601), "2009-10-12T17:50:30.123Z");
+        assert_eq!(print_time(BIRTHDAY, TimeFormat::Rfc822), "Mon, 12 Oct 2009 17:50:30 GMT");
         assert_eq!(print_time(BIRTHDAY, TimeFormat::Unix), "1255369830");
     }
 
@@ -256,10 +229,7 @@ mod tests {
         }
         assert_eq!(parse_time("2009-10-12T17:50:30.1234567Z"), Some(BIRTHDAY));
         assert_eq!(parse_time("1960-01-01T00:00:00Z"), Some(Timestamp::ZERO));
-        assert_eq!(
-            parse_time("2009-10-12"),
-            Some(Timestamp::from_millis(1_255_305_600_000))
-        );
+        assert_eq!(parse_time("2009-10-12"), Some(Timestamp::from_millis(1_255_305_600_000)));
     }
 
     #[test]

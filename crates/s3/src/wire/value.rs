@@ -111,10 +111,7 @@ mod tests {
     fn numbers_are_bounded_by_the_signed_type_of_the_model() {
         assert_eq!(u32::from_wire("2147483647"), Some(2_147_483_647));
         assert_eq!(u32::from_wire("2147483648"), None);
-        assert_eq!(
-            u64::from_wire("9223372036854775807"),
-            Some(9_223_372_036_854_775_807)
-        );
+        assert_eq!(u64::from_wire("9223372036854775807"), Some(9_223_372_036_854_775_807));
         assert_eq!(u64::from_wire("9223372036854775808"), None);
         for wrong in ["", "-1", "1.0", "abc", " 1", "1e3", "0x10"] {
             assert_eq!(u32::from_wire(wrong), None, "{wrong}");

@@ -152,20 +152,14 @@ impl<'a> XmlReader<'a> {
     /// Text that is no such value; all else that is wrong with the document.
     pub fn value<T: WireValue>(&mut self) -> Result<T, XmlError> {
         let text = self.text()?;
-        T::from_wire(&text)
-            .or_else(|| T::from_wire(text.trim()))
-            .ok_or(XmlError::Value)
+        T::from_wire(&text).or_else(|| T::from_wire(text.trim())).ok_or(XmlError::Value)
     }
 
     /// Reads a scalar that may come once.
     ///
     /// # Errors
     /// As [`value`](Self::value); [`XmlError::Duplicate`] for the second one.
-    pub fn once<T: WireValue>(
-        &mut self,
-        slot: &mut Option<T>,
-        name: &'static str,
-    ) -> Result<(), XmlError> {
+    pub fn once<T: WireValue>(&mut self, slot: &mut Option<T>, name: &'static str) -> Result<(), XmlError> {
         let value = self.value()?;
         fill(slot, value, name)
     }
@@ -174,11 +168,7 @@ impl<'a> XmlReader<'a> {
     ///
     /// # Errors
     /// As [`once`](Self::once).
-    pub fn time_once(
-        &mut self,
-        slot: &mut Option<Timestamp>,
-        name: &'static str,
-    ) -> Result<(), XmlError> {
+    pub fn time_once(&mut self, slot: &mut Option<Timestamp>, name: &'static str) -> Result<(), XmlError> {
         let time = parse_time(&self.text()?).ok_or(XmlError::Value)?;
         fill(slot, time, name)
     }
@@ -265,9 +255,7 @@ impl<'a> XmlReader<'a> {
                 Event::Start(start) => {
                     self.enter(&start)?;
                     let matches = self.name == root;
-                    return matches
-                        .then_some(())
-                        .ok_or(XmlError::Root { expected: root });
+                    return matches.then_some(()).ok_or(XmlError::Root { expected: root });
                 }
                 Event::Text(text) if is_blank(&text) => {}
                 Event::Decl(_) | Event::Comment(_) | Event::PI(_) => {}
@@ -323,11 +311,7 @@ impl XmlReader<'_> {
     /// # Errors
     /// [`XmlError::Missing`] where it has none.
     pub fn required_list<T>(list: Vec<T>, name: &'static str) -> Result<Vec<T>, XmlError> {
-        if list.is_empty() {
-            Err(XmlError::Missing(name))
-        } else {
-            Ok(list)
-        }
+        if list.is_empty() { Err(XmlError::Missing(name)) } else { Ok(list) }
     }
 }
 
@@ -351,8 +335,7 @@ fn entity(name: &str) -> Result<char, XmlError> {
 }
 
 fn is_blank(text: &str) -> bool {
-    text.bytes()
-        .all(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))
+    text.bytes().all(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))
 }
 
 #[cfg(test)]
@@ -383,12 +366,7 @@ mod tests {
                     _ => xml.skip()?,
                 }
             }
-            Ok(Self {
-                name: XmlReader::required(name, "Name")?,
-                size,
-                tags,
-                words,
-            })
+            Ok(Self { name: XmlReader::required(name, "Name")?, size, tags, words })
         }
     }
 
@@ -408,10 +386,7 @@ mod tests {
     }
 
     fn named(name: &str) -> Sample {
-        Sample {
-            name: name.to_owned(),
-            ..Sample::default()
-        }
+        Sample { name: name.to_owned(), ..Sample::default() }
     }
 
     #[test]
@@ -423,21 +398,14 @@ mod tests {
 
     #[test]
     fn escapes_and_line_ends_read_as_xml_says() {
-        let body =
-            "<Sample><Name>&lt;&gt;&amp;&quot;&apos;&#13;&#x41;\r\n<![CDATA[<&]]></Name></Sample>";
+        let body = "<Sample><Name>&lt;&gt;&amp;&quot;&apos;&#13;&#x41;\r\n<![CDATA[<&]]></Name></Sample>";
         assert_eq!(read(body), Ok(named("<>&\"'\rA\n<&")));
     }
 
     #[test]
     fn a_number_may_have_space_around_it() {
         let body = "<Sample><Name/><Size> 7\n</Size></Sample>";
-        assert_eq!(
-            read(body),
-            Ok(Sample {
-                size: Some(7),
-                ..named("")
-            })
-        );
+        assert_eq!(read(body), Ok(Sample { size: Some(7), ..named("") }));
     }
 
     #[test]
@@ -448,10 +416,7 @@ mod tests {
             ("text", XmlError::Syntax),
             ("<Other/>", XmlError::Root { expected: "Sample" }),
             ("<Sample/>", XmlError::Missing("Name")),
-            (
-                "<Sample><Name>a</Name><Name>a</Name></Sample>",
-                XmlError::Duplicate("Name"),
-            ),
+            ("<Sample><Name>a</Name><Name>a</Name></Sample>", XmlError::Duplicate("Name")),
             ("<Sample><Name>a<b/></Name></Sample>", XmlError::Value),
             ("<Sample>text<Name>a</Name></Sample>", XmlError::Syntax),
             ("<Sample><Name>a</Name>", XmlError::Syntax),
@@ -459,35 +424,20 @@ mod tests {
             ("<Sample><Name>a</Name></Sample><Sample/>", XmlError::Syntax),
             ("<Sample><Name>&nbsp;</Name></Sample>", XmlError::Entity),
             ("<Sample><Name>&#0;</Name></Sample>", XmlError::Entity),
-            (
-                "<!DOCTYPE a [<!ENTITY b 'c'>]><Sample><Name>&b;</Name></Sample>",
-                XmlError::Entity,
-            ),
-            (
-                "<Sample><Name>a</Name><Size>x</Size></Sample>",
-                XmlError::Value,
-            ),
+            ("<!DOCTYPE a [<!ENTITY b 'c'>]><Sample><Name>&b;</Name></Sample>", XmlError::Entity),
+            ("<Sample><Name>a</Name><Size>x</Size></Sample>", XmlError::Value),
             (nested.as_str(), XmlError::TooDeep),
         ] {
             assert_eq!(read(body), Err(error), "{body}");
         }
-        assert_eq!(
-            XmlReader::document::<Sample>(b"<Sample>\xff</Sample>", "Sample"),
-            Err(XmlError::Syntax)
-        );
+        assert_eq!(XmlReader::document::<Sample>(b"<Sample>\xff</Sample>", "Sample"), Err(XmlError::Syntax));
     }
 
     fn sample() -> impl Strategy<Value = Sample> {
         let text = any::<String>().prop_map(|text| text.replace('\0', ""));
         let words = prop::option::of(prop::collection::vec(text.clone(), 0..3));
-        let leaf = (text, prop::option::of(0..=i64::MAX.unsigned_abs()), words).prop_map(
-            |(name, size, words)| Sample {
-                name,
-                size,
-                words,
-                tags: Vec::new(),
-            },
-        );
+        let leaf = (text, prop::option::of(0..=i64::MAX.unsigned_abs()), words)
+            .prop_map(|(name, size, words)| Sample { name, size, words, tags: Vec::new() });
         leaf.prop_recursive(4, 16, 3, |inner| {
             (inner.clone(), prop::collection::vec(inner, 0..3))
                 .prop_map(|(sample, tags)| Sample { tags, ..sample })

@@ -158,6 +158,5 @@ pub(super) fn escape_into(text: &str, out: &mut Vec<u8>) {
 }
 
 const fn needs_escape(byte: u8) -> bool {
-    matches!(byte, b'&' | b'<' | b'>' | b'"' | b'\'')
-        || (byte < b' ' && byte != b'\t' && byte != b'\n')
+    matches!(byte, b'&' | b'<' | b'>' | b'"' | b'\'') || (byte < b' ' && byte != b'\t' && byte != b'\n')
 }
