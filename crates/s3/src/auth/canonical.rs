@@ -62,9 +62,8 @@ impl Canonical<'_> {
         out.push(b':');
         if name.eq_ignore_ascii_case("host") {
             write_value(attempt.host.as_bytes(), out);
-        } else if let Some(value) = attempt
-            .accept_encoding
-            .filter(|_| name.eq_ignore_ascii_case("accept-encoding"))
+        } else if let Some(value) =
+            attempt.accept_encoding.filter(|_| name.eq_ignore_ascii_case("accept-encoding"))
         {
             write_value(value.as_bytes(), out);
         } else {
@@ -148,8 +147,7 @@ fn write_query(raw: &str, spelling: Spelling, out: &mut Vec<u8>) {
         pairs.push((start..middle, middle..text.len()));
     }
     pairs.sort_unstable_by(|left, right| {
-        (&text[left.0.clone()], &text[left.1.clone()])
-            .cmp(&(&text[right.0.clone()], &text[right.1.clone()]))
+        (&text[left.0.clone()], &text[left.1.clone()]).cmp(&(&text[right.0.clone()], &text[right.1.clone()]))
     });
     for (index, (key, value)) in pairs.into_iter().enumerate() {
         if index > 0 {
@@ -170,9 +168,7 @@ fn write_query_part(raw: &str, spelling: Spelling, out: &mut Vec<u8>) {
 
 /// Appends a header's value without space around it and with single spaces inside.
 fn write_value(value: &[u8], out: &mut Vec<u8>) {
-    let mut words = value
-        .split(|byte| matches!(byte, b' ' | b'\t'))
-        .filter(|word| !word.is_empty());
+    let mut words = value.split(|byte| matches!(byte, b' ' | b'\t')).filter(|word| !word.is_empty());
     if let Some(word) = words.next() {
         out.extend_from_slice(word);
     }
@@ -191,11 +187,7 @@ fn encode_bytes(bytes: impl Iterator<Item = u8>, keep_slash: bool, out: &mut Vec
         if plain {
             out.push(byte);
         } else {
-            out.extend_from_slice(&[
-                b'%',
-                DIGITS[usize::from(byte >> 4)],
-                DIGITS[usize::from(byte & 15)],
-            ]);
+            out.extend_from_slice(&[b'%', DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
         }
     }
 }
@@ -208,10 +200,7 @@ struct Decoded<'a> {
 
 impl<'a> Decoded<'a> {
     fn new(raw: &'a str, plus_is_space: bool) -> Self {
-        Self {
-            rest: raw.as_bytes(),
-            plus_is_space,
-        }
+        Self { rest: raw.as_bytes(), plus_is_space }
     }
 }
 
@@ -228,11 +217,7 @@ impl Iterator for Decoded<'_> {
             return Some(high << 4 | low);
         }
         self.rest = rest;
-        Some(if first == b'+' && self.plus_is_space {
-            b' '
-        } else {
-            first
-        })
+        Some(if first == b'+' && self.plus_is_space { b' ' } else { first })
     }
 }
 
@@ -276,10 +261,7 @@ mod tests {
         assert_eq!(query("b=2&a=1&acl"), "a=1&acl=&b=2");
         assert_eq!(query("a-b=1&a=2&a%21=3"), "a=2&a%21=3&a-b=1");
         assert_eq!(query("p=z&p=a&&X-Amz-Signature=00"), "p=a&p=z");
-        assert_eq!(
-            query("prefix=a+b%2Fc/d&delimiter=%2f"),
-            "delimiter=%2F&prefix=a%20b%2Fc%2Fd"
-        );
+        assert_eq!(query("prefix=a+b%2Fc/d&delimiter=%2f"), "delimiter=%2F&prefix=a%20b%2Fc%2Fd");
     }
 
     #[test]

@@ -25,11 +25,7 @@ pub struct ChunkMismatch {
 
 impl ChunkSeed {
     pub(super) fn new(key: SigningKey, date: &str, scope: &str, signature: [u8; 32]) -> Self {
-        Self {
-            key,
-            prefix: format!("{date}\n{scope}\n").into(),
-            previous: signature,
-        }
+        Self { key, prefix: format!("{date}\n{scope}\n").into(), previous: signature }
     }
 
     /// The signature that the next one builds on.
@@ -38,20 +34,12 @@ impl ChunkSeed {
     }
 
     /// Checks the signature of the next chunk, given the SHA-256 of its data, and moves on.
-    pub fn verify_chunk(
-        &mut self,
-        sha256: &[u8; 32],
-        signature: [u8; 32],
-    ) -> Result<(), ChunkMismatch> {
+    pub fn verify_chunk(&mut self, sha256: &[u8; 32], signature: [u8; 32]) -> Result<(), ChunkMismatch> {
         self.verify(self.string_to_sign_chunk(sha256), signature)
     }
 
     /// Checks the signature of the trailer, given the SHA-256 of its canonical lines.
-    pub fn verify_trailer(
-        &mut self,
-        sha256: &[u8; 32],
-        signature: [u8; 32],
-    ) -> Result<(), ChunkMismatch> {
+    pub fn verify_trailer(&mut self, sha256: &[u8; 32], signature: [u8; 32]) -> Result<(), ChunkMismatch> {
         self.verify(self.string_to_sign_trailer(sha256), signature)
     }
 
@@ -108,10 +96,7 @@ impl ChunkSeed {
 /// Without the key: it must not reach a log.
 impl std::fmt::Debug for ChunkSeed {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("ChunkSeed")
-            .field("prefix", &self.prefix)
-            .finish_non_exhaustive()
+        formatter.debug_struct("ChunkSeed").field("prefix", &self.prefix).finish_non_exhaustive()
     }
 }
 

@@ -19,22 +19,16 @@ impl AmzDate {
             return None;
         }
         let number = |from: usize, to: usize| {
-            bytes[from..to].iter().try_fold(0u16, |sum, byte| {
-                byte.is_ascii_digit()
-                    .then(|| sum * 10 + u16::from(byte - b'0'))
-            })
+            bytes[from..to]
+                .iter()
+                .try_fold(0u16, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + u16::from(byte - b'0')))
         };
         let small = |from: usize| number(from, from + 2).and_then(|value| u8::try_from(value).ok());
         let month = Month::try_from(small(4)?).ok()?;
         let date = Date::from_calendar_date(i32::from(number(0, 4)?), month, small(6)?).ok()?;
         let time = Time::from_hms(small(9)?, small(11)?, small(13)?).ok()?;
-        let seconds = PrimitiveDateTime::new(date, time)
-            .assume_utc()
-            .unix_timestamp();
-        Some(Self {
-            text: bytes,
-            unix_milliseconds: seconds * 1_000,
-        })
+        let seconds = PrimitiveDateTime::new(date, time).assume_utc().unix_timestamp();
+        Some(Self { text: bytes, unix_milliseconds: seconds * 1_000 })
     }
 
     /// The second that holds this moment; none before the year 0 or after 9999.
@@ -80,10 +74,7 @@ impl AmzDate {
 pub fn extended(unix_milliseconds: i64) -> String {
     OffsetDateTime::from_unix_timestamp(unix_milliseconds.div_euclid(1_000))
         .ok()
-        .and_then(|at| {
-            at.format(&time::format_description::well_known::Rfc3339)
-                .ok()
-        })
+        .and_then(|at| at.format(&time::format_description::well_known::Rfc3339).ok())
         .unwrap_or_default()
 }
 
@@ -97,10 +88,7 @@ mod tests {
         let date = AmzDate::parse("20130524T000000Z").unwrap();
         assert_eq!(date.unix_milliseconds, 1_369_353_600_000);
         assert_eq!(date.day(), "20130524");
-        assert_eq!(
-            AmzDate::from_unix_milliseconds(1_369_353_600_999),
-            Some(date)
-        );
+        assert_eq!(AmzDate::from_unix_milliseconds(1_369_353_600_999), Some(date));
         assert_eq!(extended(1_369_353_600_000), "2013-05-24T00:00:00Z");
     }
 
@@ -122,19 +110,10 @@ mod tests {
     #[test]
     fn the_date_header_stands_in_for_a_missing_x_amz_date() {
         let mut headers = HeaderMap::new();
-        headers.insert(
-            "date",
-            HeaderValue::from_static("Fri, 24 May 2013 00:00:00 GMT"),
-        );
-        assert_eq!(
-            AmzDate::of_headers(&headers).unwrap().as_str(),
-            "20130524T000000Z"
-        );
+        headers.insert("date", HeaderValue::from_static("Fri, 24 May 2013 00:00:00 GMT"));
+        assert_eq!(AmzDate::of_headers(&headers).unwrap().as_str(), "20130524T000000Z");
         headers.insert("x-amz-date", HeaderValue::from_static("20150830T123600Z"));
-        assert_eq!(
-            AmzDate::of_headers(&headers).unwrap().as_str(),
-            "20150830T123600Z"
-        );
+        assert_eq!(AmzDate::of_headers(&headers).unwrap().as_str(), "20150830T123600Z");
         headers.insert("x-amz-date", HeaderValue::from_static("nonsense"));
         assert_eq!(AmzDate::of_headers(&headers), None);
     }

@@ -79,9 +79,7 @@ pub enum AuthError {
         scheme: String,
     },
     /// Signature version 2, or version 4 with another algorithm.
-    #[error(
-        "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
-    )]
+    #[error("The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.")]
     UnsupportedMechanism,
     /// Credentials both in the header and in the query.
     #[error(
@@ -143,9 +141,9 @@ impl AuthError {
             | Self::MissingDate => "AccessDenied",
             Self::HeaderMalformed { .. } => "AuthorizationHeaderMalformed",
             Self::QueryMalformed { .. } => "AuthorizationQueryParametersError",
-            Self::UnsupportedScheme { .. }
-            | Self::TwoMechanisms
-            | Self::InvalidPayloadHash { .. } => "InvalidArgument",
+            Self::UnsupportedScheme { .. } | Self::TwoMechanisms | Self::InvalidPayloadHash { .. } => {
+                "InvalidArgument"
+            }
             Self::UnsupportedMechanism | Self::MissingHeader { .. } | Self::UnsignedStream => {
                 "InvalidRequest"
             }
@@ -163,39 +161,20 @@ impl AuthError {
                 ("SignatureProvided", facts.signature_provided.clone()),
                 ("StringToSignBytes", spaced_hex(&facts.string_to_sign)),
                 ("CanonicalRequest", facts.canonical_request.clone()),
-                (
-                    "CanonicalRequestBytes",
-                    spaced_hex(&facts.canonical_request),
-                ),
+                ("CanonicalRequestBytes", spaced_hex(&facts.canonical_request)),
             ],
-            Self::TooSkewed {
-                request_time,
-                server_time,
-            } => vec![
+            Self::TooSkewed { request_time, server_time } => vec![
                 ("RequestTime", request_time.clone()),
                 ("ServerTime", server_time.clone()),
-                (
-                    "MaxAllowedSkewMilliseconds",
-                    super::SKEW_MILLISECONDS_MAX.to_string(),
-                ),
+                ("MaxAllowedSkewMilliseconds", super::SKEW_MILLISECONDS_MAX.to_string()),
             ],
-            Self::Expired {
-                lifetime_seconds,
-                expires,
-                server_time,
-            } => vec![
+            Self::Expired { lifetime_seconds, expires, server_time } => vec![
                 ("X-Amz-Expires", lifetime_seconds.to_string()),
                 ("Expires", expires.clone()),
                 ("ServerTime", server_time.clone()),
             ],
-            Self::NotYetValid {
-                request_time,
-                server_time,
-            } => {
-                vec![
-                    ("X-Amz-Date", request_time.clone()),
-                    ("ServerTime", server_time.clone()),
-                ]
+            Self::NotYetValid { request_time, server_time } => {
+                vec![("X-Amz-Date", request_time.clone()), ("ServerTime", server_time.clone())]
             }
             Self::UnsignedHeaders { headers } => vec![("HeadersNotSigned", headers.clone())],
             Self::UnsupportedScheme { scheme } => argument("Authorization", scheme),
@@ -207,10 +186,7 @@ impl AuthError {
 }
 
 fn argument(name: &str, value: &str) -> Vec<(&'static str, String)> {
-    vec![
-        ("ArgumentName", name.to_owned()),
-        ("ArgumentValue", value.to_owned()),
-    ]
+    vec![("ArgumentName", name.to_owned()), ("ArgumentValue", value.to_owned())]
 }
 
 fn spaced_hex(text: &str) -> String {

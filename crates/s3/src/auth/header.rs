@@ -27,33 +27,23 @@ pub(super) fn claim<'a>(
     now: i64,
     options: Options<'a>,
 ) -> Result<Claim<'a>, AuthError> {
-    if request
-        .headers
-        .get_all(http::header::AUTHORIZATION)
-        .iter()
-        .nth(1)
-        .is_some()
-    {
+    if request.headers.get_all(http::header::AUTHORIZATION).iter().nth(1).is_some() {
         return Err(malformed("there is more than one."));
     }
     let parts = Parts::parse(value)?;
-    let credential = Credential::parse(parts.credential, options.sts_body_sha256.is_some())
-        .map_err(malformed)?;
+    let credential =
+        Credential::parse(parts.credential, options.sts_body_sha256.is_some()).map_err(malformed)?;
     let signature = verify::signature(parts.signature)
         .ok_or_else(|| malformed("the Signature is not 64 hexadecimal digits."))?;
     if !verify::is_header_list(parts.signed_headers) {
-        return Err(malformed(
-            "SignedHeaders must be header names separated by semicolons.",
-        ));
+        return Err(malformed("SignedHeaders must be header names separated by semicolons."));
     }
     let date = AmzDate::of_headers(request.headers).ok_or(AuthError::MissingDate)?;
     check_date(&date, credential.scope.day, now)?;
     verify::check_signed_headers(request.headers, parts.signed_headers)?;
     let (payload_text, payload) = payload(request, &credential, options)?;
-    let session_token = request
-        .headers
-        .get("x-amz-security-token")
-        .map(|token| String::from_utf8_lossy(token.as_bytes()));
+    let session_token =
+        request.headers.get("x-amz-security-token").map(|token| String::from_utf8_lossy(token.as_bytes()));
     Ok(Claim {
         request: *request,
         access_key: Cow::Borrowed(credential.access_key),
@@ -70,20 +60,13 @@ pub(super) fn claim<'a>(
 
 impl<'a> Parts<'a> {
     fn parse(value: &'a HeaderValue) -> Result<Self, AuthError> {
-        let text = value
-            .to_str()
-            .map_err(|_| malformed("it holds characters outside of ASCII."))?
-            .trim();
+        let text = value.to_str().map_err(|_| malformed("it holds characters outside of ASCII."))?.trim();
         let (scheme, rest) = text.split_once([' ', ',']).unwrap_or((text, ""));
         if scheme != ALGORITHM {
             return Err(unsupported(scheme));
         }
         let (mut credential, mut signed_headers, mut signature) = (None, None, None);
-        for part in rest
-            .split(',')
-            .map(str::trim)
-            .filter(|part| !part.is_empty())
-        {
+        for part in rest.split(',').map(str::trim).filter(|part| !part.is_empty()) {
             let slot = match part.split_once('=') {
                 Some(("Credential", value)) => credential.replace(value),
                 Some(("SignedHeaders", value)) => signed_headers.replace(value),
@@ -116,9 +99,7 @@ fn unsupported(scheme: &str) -> AuthError {
     if scheme == "AWS" || scheme.starts_with("AWS4-") {
         AuthError::UnsupportedMechanism
     } else {
-        AuthError::UnsupportedScheme {
-            scheme: scheme.to_owned(),
-        }
+        AuthError::UnsupportedScheme { scheme: scheme.to_owned() }
     }
 }
 
@@ -145,18 +126,13 @@ fn payload<'a>(
 ) -> Result<(Cow<'a, str>, PayloadKind), AuthError> {
     match (payload::header(request.headers)?, options.sts_body_sha256) {
         (Some(text), _) => Ok((Cow::Borrowed(text), PayloadKind::parse(text)?)),
-        (None, Some(digest)) if credential.scope.service == "sts" => Ok((
-            Cow::Owned(hex::encode(digest)),
-            PayloadKind::Sha256(*digest),
-        )),
-        _ => Err(AuthError::MissingHeader {
-            header: payload::HEADER,
-        }),
+        (None, Some(digest)) if credential.scope.service == "sts" => {
+            Ok((Cow::Owned(hex::encode(digest)), PayloadKind::Sha256(*digest)))
+        }
+        _ => Err(AuthError::MissingHeader { header: payload::HEADER }),
     }
 }
 
 fn malformed(detail: impl Into<String>) -> AuthError {
-    AuthError::HeaderMalformed {
-        detail: detail.into(),
-    }
+    AuthError::HeaderMalformed { detail: detail.into() }
 }

@@ -23,10 +23,7 @@ pub fn derive(secret: &str, scope: &Scope<'_>) -> SigningKey {
     first.extend_from_slice(secret.as_bytes());
     let mut key = hmac::Key::new(hmac::HMAC_SHA256, &first);
     for step in [scope.day, scope.region, scope.service, "aws4_request"] {
-        key = hmac::Key::new(
-            hmac::HMAC_SHA256,
-            hmac::sign(&key, step.as_bytes()).as_ref(),
-        );
+        key = hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&key, step.as_bytes()).as_ref());
     }
     Arc::new(key)
 }
@@ -57,31 +54,17 @@ impl Default for SigningKeys {
 impl SigningKeys {
     /// An empty cache.
     pub fn new() -> Self {
-        Self {
-            sets: (0..SETS)
-                .map(|_| Mutex::new([const { None }; WAYS]))
-                .collect(),
-        }
+        Self { sets: (0..SETS).map(|_| Mutex::new([const { None }; WAYS])).collect() }
     }
 
     /// The key, and whether it came from the cache. `scope_text` is the text of `scope`.
-    pub(super) fn find(
-        &self,
-        access_key: &str,
-        secret: &str,
-        scope_text: &str,
-    ) -> Option<SigningKey> {
+    pub(super) fn find(&self, access_key: &str, secret: &str, scope_text: &str) -> Option<SigningKey> {
         let mut set = self.set(access_key, scope_text)?.lock();
-        let way = set.iter().position(|entry| {
-            entry
-                .as_ref()
-                .is_some_and(|entry| entry.is(access_key, scope_text))
-        })?;
+        let way = set
+            .iter()
+            .position(|entry| entry.as_ref().is_some_and(|entry| entry.is(access_key, scope_text)))?;
         // A secret that has changed since makes the entry worthless.
-        if set[way]
-            .as_ref()
-            .is_none_or(|entry| &*entry.secret != secret)
-        {
+        if set[way].as_ref().is_none_or(|entry| &*entry.secret != secret) {
             set[way] = None;
             return None;
         }
@@ -94,17 +77,10 @@ impl SigningKeys {
         let Some(set) = self.set(access_key, scope_text) else {
             return;
         };
-        let entry = Entry {
-            access_key: access_key.into(),
-            secret: secret.into(),
-            scope: scope_text.into(),
-            key,
-        };
+        let entry =
+            Entry { access_key: access_key.into(), secret: secret.into(), scope: scope_text.into(), key };
         let mut set = set.lock();
-        let same = set.iter().position(|old| {
-            old.as_ref()
-                .is_some_and(|old| old.is(access_key, scope_text))
-        });
+        let same = set.iter().position(|old| old.as_ref().is_some_and(|old| old.is(access_key, scope_text)));
         let way = same.unwrap_or(WAYS - 1);
         set[..=way].rotate_right(1);
         set[0] = Some(entry);
@@ -114,8 +90,7 @@ impl SigningKeys {
         let mut hasher = DefaultHasher::new();
         (access_key, scope_text).hash(&mut hasher);
         // The remainder is below SETS, which fits every usize.
-        self.sets
-            .get(usize::try_from(hasher.finish() % SETS as u64).unwrap_or_default())
+        self.sets.get(usize::try_from(hasher.finish() % SETS as u64).unwrap_or_default())
     }
 }
 
@@ -132,14 +107,7 @@ mod tests {
     const SCOPE: &str = "20130524/us-east-1/s3/aws4_request";
 
     fn key(secret: &str) -> SigningKey {
-        derive(
-            secret,
-            &Scope {
-                day: "20130524",
-                region: "us-east-1",
-                service: "s3",
-            },
-        )
+        derive(secret, &Scope { day: "20130524", region: "us-east-1", service: "s3" })
     }
 
     #[test]
@@ -156,10 +124,7 @@ mod tests {
         let keys = SigningKeys::new();
         keys.keep("A", "secret", SCOPE, key("secret"));
         assert!(keys.find("B", "secret", SCOPE).is_none());
-        assert!(
-            keys.find("A", "secret", "20130525/us-east-1/s3/aws4_request")
-                .is_none()
-        );
+        assert!(keys.find("A", "secret", "20130525/us-east-1/s3/aws4_request").is_none());
     }
 
     #[test]
@@ -167,20 +132,11 @@ mod tests {
         let keys = SigningKeys::new();
         let shared = key("secret");
         for number in 0..10_000 {
-            keys.keep(
-                &format!("key{number}"),
-                "secret",
-                SCOPE,
-                Arc::clone(&shared),
-            );
+            keys.keep(&format!("key{number}"), "secret", SCOPE, Arc::clone(&shared));
             keys.keep("hot", "secret", SCOPE, Arc::clone(&shared));
             assert!(keys.find("hot", "secret", SCOPE).is_some());
         }
-        let held: usize = keys
-            .sets
-            .iter()
-            .map(|set| set.lock().iter().flatten().count())
-            .sum();
+        let held: usize = keys.sets.iter().map(|set| set.lock().iter().flatten().count()).sum();
         assert!(held <= KEYS_MAX);
     }
 }

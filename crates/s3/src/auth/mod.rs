@@ -154,15 +154,12 @@ pub fn present<'a>(
     let header = request.headers.get(http::header::AUTHORIZATION);
     match (header, query) {
         (Some(_), Some(_)) => Err(AuthError::TwoMechanisms),
-        (None, Some(query)) => {
-            presigned::claim(request, query, now_unix_milliseconds, options).map(signed)
-        }
+        (None, Some(query)) => presigned::claim(request, query, now_unix_milliseconds, options).map(signed),
         // S3 takes an empty header for none.
         (Some(value), None) if !value.as_bytes().trim_ascii().is_empty() => {
             header::claim(request, value, now_unix_milliseconds, options).map(signed)
         }
-        _ => PayloadKind::of_anonymous(request.headers)
-            .map(|payload| Presented::Anonymous { payload }),
+        _ => PayloadKind::of_anonymous(request.headers).map(|payload| Presented::Anonymous { payload }),
     }
 }
 

@@ -41,16 +41,12 @@ impl PayloadKind {
             _ => {}
         }
         if value.starts_with("STREAMING-AWS4-ECDSA-") {
-            return Err(AuthError::PayloadNotImplemented {
-                value: value.to_owned(),
-            });
+            return Err(AuthError::PayloadNotImplemented { value: value.to_owned() });
         }
         let mut digest = [0; 32];
         match hex::decode_to_slice(value, &mut digest) {
             Ok(()) => Ok(Self::Sha256(digest)),
-            Err(_) => Err(AuthError::InvalidPayloadHash {
-                value: value.to_owned(),
-            }),
+            Err(_) => Err(AuthError::InvalidPayloadHash { value: value.to_owned() }),
         }
     }
 
@@ -62,11 +58,7 @@ impl PayloadKind {
             None if is_aws_chunked(headers) => Self::StreamingUnsignedTrailer,
             None => Self::Unsigned,
         };
-        if kind.has_signed_chunks() {
-            Err(AuthError::UnsignedStream)
-        } else {
-            Ok(kind)
-        }
+        if kind.has_signed_chunks() { Err(AuthError::UnsignedStream) } else { Ok(kind) }
     }
 
     /// Whether the chunks are chained to the signature of the request.
@@ -85,23 +77,15 @@ pub(super) fn header(headers: &HeaderMap) -> Result<Option<&str>, AuthError> {
     let Some(value) = headers.get(HEADER) else {
         return Ok(None);
     };
-    let invalid = |_| AuthError::InvalidPayloadHash {
-        value: String::from_utf8_lossy(value.as_bytes()).into_owned(),
-    };
-    value
-        .to_str()
-        .map(|text| Some(text.trim()))
-        .map_err(invalid)
+    let invalid =
+        |_| AuthError::InvalidPayloadHash { value: String::from_utf8_lossy(value.as_bytes()).into_owned() };
+    value.to_str().map(|text| Some(text.trim())).map_err(invalid)
 }
 
 fn is_aws_chunked(headers: &HeaderMap) -> bool {
-    let values = headers
-        .get_all(http::header::CONTENT_ENCODING)
-        .iter()
-        .filter_map(|value| value.to_str().ok());
-    values
-        .flat_map(|value| value.split(','))
-        .any(|coding| coding.trim().eq_ignore_ascii_case("aws-chunked"))
+    let values =
+        headers.get_all(http::header::CONTENT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|coding| coding.trim().eq_ignore_ascii_case("aws-chunked"))
 }
 
 #[cfg(test)]
@@ -112,39 +96,21 @@ mod tests {
     #[test]
     fn every_word_and_a_digest_are_known() {
         assert_eq!(PayloadKind::parse(UNSIGNED), Ok(PayloadKind::Unsigned));
-        assert_eq!(
-            PayloadKind::parse(&"0a".repeat(32)),
-            Ok(PayloadKind::Sha256([10; 32]))
-        );
+        assert_eq!(PayloadKind::parse(&"0a".repeat(32)), Ok(PayloadKind::Sha256([10; 32])));
         let error = PayloadKind::parse("STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD").unwrap_err();
         assert_eq!(error.code(), "NotImplemented");
         for value in ["", "unsigned-payload", "0a0a", &"zz".repeat(32)] {
-            assert_eq!(
-                PayloadKind::parse(value).unwrap_err().code(),
-                "InvalidArgument"
-            );
+            assert_eq!(PayloadKind::parse(value).unwrap_err().code(), "InvalidArgument");
         }
     }
 
     #[test]
     fn an_anonymous_body_may_be_chunked_but_not_signed() {
         let mut headers = HeaderMap::new();
-        assert_eq!(
-            PayloadKind::of_anonymous(&headers),
-            Ok(PayloadKind::Unsigned)
-        );
-        headers.insert(
-            "content-encoding",
-            HeaderValue::from_static("gzip, aws-chunked"),
-        );
-        assert_eq!(
-            PayloadKind::of_anonymous(&headers),
-            Ok(PayloadKind::StreamingUnsignedTrailer)
-        );
+        assert_eq!(PayloadKind::of_anonymous(&headers), Ok(PayloadKind::Unsigned));
+        headers.insert("content-encoding", HeaderValue::from_static("gzip, aws-chunked"));
+        assert_eq!(PayloadKind::of_anonymous(&headers), Ok(PayloadKind::StreamingUnsignedTrailer));
         headers.insert(HEADER, HeaderValue::from_static(STREAMING_SIGNED));
-        assert_eq!(
-            PayloadKind::of_anonymous(&headers),
-            Err(AuthError::UnsignedStream)
-        );
+        assert_eq!(PayloadKind::of_anonymous(&headers), Err(AuthError::UnsignedStream));
     }
 }

@@ -51,8 +51,7 @@ impl<'a> QueryAuth<'a> {
                 )));
             }
         }
-        let any =
-            found.algorithm.is_some() || found.credential.is_some() || found.signature.is_some();
+        let any = found.algorithm.is_some() || found.credential.is_some() || found.signature.is_some();
         Ok(any.then_some(found))
     }
 }
@@ -64,40 +63,21 @@ pub(super) fn claim<'a>(
     now: i64,
     options: Options<'a>,
 ) -> Result<Claim<'a>, AuthError> {
-    let (
-        Some(algorithm),
-        Some(credential),
-        Some(date),
-        Some(expires),
-        Some(signed_headers),
-        Some(signature),
-    ) = (
-        query.algorithm,
-        query.credential,
-        query.date,
-        query.expires,
-        query.signed_headers,
-        query.signature,
-    )
+    let (Some(algorithm), Some(credential), Some(date), Some(expires), Some(signed_headers), Some(signature)) =
+        (query.algorithm, query.credential, query.date, query.expires, query.signed_headers, query.signature)
     else {
         return Err(malformed(
             "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.",
         ));
     };
     if algorithm != "AWS4-HMAC-SHA256" {
-        return Err(malformed(
-            r#"X-Amz-Algorithm only supports "AWS4-HMAC-SHA256""#,
-        ));
+        return Err(malformed(r#"X-Amz-Algorithm only supports "AWS4-HMAC-SHA256""#));
     }
     let date = AmzDate::parse(&date).ok_or_else(|| {
         malformed(r#"X-Amz-Date must be in the ISO8601 Long Format "yyyyMMdd'T'HHmmss'Z'""#)
     })?;
-    let parsed =
-        Credential::parse(&credential, options.sts_body_sha256.is_some()).map_err(|detail| {
-            malformed(format!(
-                "Error parsing the X-Amz-Credential parameter; {detail}"
-            ))
-        })?;
+    let parsed = Credential::parse(&credential, options.sts_body_sha256.is_some())
+        .map_err(|detail| malformed(format!("Error parsing the X-Amz-Credential parameter; {detail}")))?;
     if parsed.scope.day != date.day() {
         let day = parsed.scope.day;
         return Err(malformed(format!(
@@ -107,9 +87,7 @@ pub(super) fn claim<'a>(
     }
     check_time(&date, &expires, now)?;
     if !verify::is_header_list(&signed_headers) {
-        return Err(malformed(
-            "X-Amz-SignedHeaders must be header names separated by semicolons.",
-        ));
+        return Err(malformed("X-Amz-SignedHeaders must be header names separated by semicolons."));
     }
     let signature = verify::signature(&signature)
         .ok_or_else(|| malformed("X-Amz-Signature must be 64 hexadecimal digits."))?;
@@ -130,9 +108,7 @@ pub(super) fn claim<'a>(
 }
 
 fn check_time(date: &AmzDate, expires: &str, now: i64) -> Result<(), AuthError> {
-    let lifetime: i64 = expires
-        .parse()
-        .map_err(|_| malformed("X-Amz-Expires should be a number"))?;
+    let lifetime: i64 = expires.parse().map_err(|_| malformed("X-Amz-Expires should be a number"))?;
     if lifetime < 0 {
         return Err(malformed("X-Amz-Expires must be non-negative"));
     }
@@ -179,7 +155,5 @@ fn payload<'a>(
 }
 
 fn malformed(detail: impl Into<String>) -> AuthError {
-    AuthError::QueryMalformed {
-        detail: detail.into(),
-    }
+    AuthError::QueryMalformed { detail: detail.into() }
 }

@@ -31,12 +31,12 @@ impl<'a> Credential<'a> {
     /// Takes a credential apart from its end, for an access key may hold slashes. The error says what is wrong with it.
     pub fn parse(text: &'a str, allow_sts: bool) -> Result<Self, String> {
         let malformed = || {
-            r#"the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request"."#.to_owned()
+            r#"the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request"."#
+                .to_owned()
         };
         let mut parts = text.rsplitn(5, '/');
         let mut next = || parts.next().ok_or_else(malformed);
-        let (terminal, service, region, day, access_key) =
-            (next()?, next()?, next()?, next()?, next()?);
+        let (terminal, service, region, day, access_key) = (next()?, next()?, next()?, next()?, next()?);
         if access_key.is_empty()
             || access_key.len() > ACCESS_KEY_LENGTH_MAX
             || region.len() > REGION_LENGTH_MAX
@@ -52,25 +52,13 @@ impl<'a> Credential<'a> {
             return Err("a non-empty region must be provided in the credential.".to_owned());
         }
         if service != "s3" && !(allow_sts && service == "sts") {
-            return Err(format!(
-                r#"incorrect service "{service}". This endpoint belongs to "s3"."#
-            ));
+            return Err(format!(r#"incorrect service "{service}". This endpoint belongs to "s3"."#));
         }
         if terminal != "aws4_request" {
-            return Err(format!(
-                r#"incorrect terminal "{terminal}". This endpoint uses "aws4_request"."#
-            ));
+            return Err(format!(r#"incorrect terminal "{terminal}". This endpoint uses "aws4_request"."#));
         }
         let scope_text = text.get(access_key.len() + 1..).unwrap_or_default();
-        Ok(Self {
-            access_key,
-            scope: Scope {
-                day,
-                region,
-                service,
-            },
-            scope_text,
-        })
+        Ok(Self { access_key, scope: Scope { day, region, service }, scope_text })
     }
 }
 
@@ -80,18 +68,10 @@ mod tests {
 
     #[test]
     fn an_access_key_may_hold_slashes() {
-        let credential =
-            Credential::parse("a/b/20130524/us-east-1/s3/aws4_request", false).unwrap();
+        let credential = Credential::parse("a/b/20130524/us-east-1/s3/aws4_request", false).unwrap();
         assert_eq!(credential.access_key, "a/b");
         assert_eq!(credential.scope_text, "20130524/us-east-1/s3/aws4_request");
-        assert_eq!(
-            credential.scope,
-            Scope {
-                day: "20130524",
-                region: "us-east-1",
-                service: "s3"
-            }
-        );
+        assert_eq!(credential.scope, Scope { day: "20130524", region: "us-east-1", service: "s3" });
     }
 
     #[test]

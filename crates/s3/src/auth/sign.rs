@@ -103,12 +103,8 @@ impl Signer<'_> {
             encode(value, false, &mut query);
         }
         let query = String::from_utf8_lossy(&query).into_owned();
-        let target = Target {
-            query: &query,
-            ..*target
-        };
-        let (_, signature) =
-            self.signature(&target, headers, date, &signed_headers, payload::UNSIGNED);
+        let target = Target { query: &query, ..*target };
+        let (_, signature) = self.signature(&target, headers, date, &signed_headers, payload::UNSIGNED);
         format!("{query}&X-Amz-Signature={}", hex::encode(signature))
     }
 
@@ -120,17 +116,9 @@ impl Signer<'_> {
         signed_headers: &str,
         payload: &str,
     ) -> (SigningKey, [u8; 32]) {
-        let host = HostView {
-            host: target.host,
-            forwarded_hosts: &[],
-        };
-        let request = Request {
-            method: target.method,
-            path: target.path,
-            query: target.query,
-            headers,
-            host,
-        };
+        let host = HostView { host: target.host, forwarded_hosts: &[] };
+        let request =
+            Request { method: target.method, path: target.path, query: target.query, headers, host };
         let attempt = Attempt {
             host: target.host,
             path: Spelling::Canonical,
@@ -138,33 +126,17 @@ impl Signer<'_> {
             accept_encoding: None,
         };
         let mut canonical = Vec::with_capacity(1_024);
-        Canonical {
-            request: &request,
-            signed_headers,
-            payload,
-        }
-        .write(&attempt, &mut canonical);
+        Canonical { request: &request, signed_headers, payload }.write(&attempt, &mut canonical);
         let mut text = String::new();
         string_to_sign(date.as_str(), &self.scope_text(date), &canonical, &mut text);
-        let key = key::derive(
-            self.secret,
-            &Scope {
-                day: date.day(),
-                region: self.region,
-                service: self.service,
-            },
-        );
+        let key =
+            key::derive(self.secret, &Scope { day: date.day(), region: self.region, service: self.service });
         let signature = tag_bytes(&hmac::sign(&key, text.as_bytes()));
         (key, signature)
     }
 
     fn scope_text(&self, date: &AmzDate) -> String {
-        format!(
-            "{}/{}/{}/aws4_request",
-            date.day(),
-            self.region,
-            self.service
-        )
+        format!("{}/{}/{}/aws4_request", date.day(), self.region, self.service)
     }
 }
 
@@ -178,10 +150,7 @@ fn signed_headers(headers: &HeaderMap) -> String {
         header::CONNECTION,
         header::HOST,
     ];
-    let sent = headers
-        .keys()
-        .filter(|name| !changed.contains(name))
-        .map(HeaderName::as_str);
+    let sent = headers.keys().filter(|name| !changed.contains(name)).map(HeaderName::as_str);
     let mut names: Vec<Cow<'_, str>> = sent.chain(["host"]).map(Cow::Borrowed).collect();
     names.sort_unstable();
     names.join(";")

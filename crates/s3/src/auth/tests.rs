@@ -4,8 +4,7 @@ use http::{HeaderMap, HeaderValue};
 use super::date::AmzDate;
 use super::sign::{Signer, Target};
 use super::{
-    AuthError, HostView, Options, PayloadKind, Request, Sender, SigningKeys, Verified, payload,
-    verify,
+    AuthError, HostView, Options, PayloadKind, Request, Sender, SigningKeys, Verified, payload, verify,
 };
 
 const ACCESS_KEY: &str = "AKIAIOSFODNN7EXAMPLE";
@@ -26,10 +25,7 @@ const SIGNER: Signer<'_> = Signer {
 fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
     let mut map = HeaderMap::new();
     for (name, value) in pairs {
-        map.append(
-            HeaderName::try_from(*name).unwrap(),
-            HeaderValue::try_from(*value).unwrap(),
-        );
+        map.append(HeaderName::try_from(*name).unwrap(), HeaderValue::try_from(*value).unwrap());
     }
     map
 }
@@ -71,12 +67,7 @@ impl Case {
     }
 
     fn target(&self) -> Target<'_> {
-        Target {
-            method: self.method,
-            path: &self.path,
-            query: &self.query,
-            host: &self.host,
-        }
+        Target { method: self.method, path: &self.path, query: &self.query, host: &self.host }
     }
 
     fn sign(&mut self, payload: &str) {
@@ -91,16 +82,8 @@ impl Case {
         case
     }
 
-    fn send_with(
-        &self,
-        keys: &SigningKeys,
-        secret: &str,
-        options: Options<'_>,
-    ) -> Result<Sender, AuthError> {
-        let host = HostView {
-            host: &self.host,
-            forwarded_hosts: &self.forwarded,
-        };
+    fn send_with(&self, keys: &SigningKeys, secret: &str, options: Options<'_>) -> Result<Sender, AuthError> {
+        let host = HostView { host: &self.host, forwarded_hosts: &self.forwarded };
         let request = Request {
             method: self.method,
             path: &self.path,
@@ -139,18 +122,11 @@ fn documented_case(
 ) -> Case {
     let mut case = Case::get(path, query, pairs);
     case.method = method;
-    case.headers
-        .insert("x-amz-date", HeaderValue::from_static("20130524T000000Z"));
-    let mut names: Vec<&str> = case
-        .headers
-        .keys()
-        .map(HeaderName::as_str)
-        .chain(["host"])
-        .collect();
+    case.headers.insert("x-amz-date", HeaderValue::from_static("20130524T000000Z"));
+    let mut names: Vec<&str> = case.headers.keys().map(HeaderName::as_str).chain(["host"]).collect();
     names.sort_unstable();
     let value = documented(&names.join(";"), signature);
-    case.headers
-        .insert("authorization", HeaderValue::try_from(value).unwrap());
+    case.headers.insert("authorization", HeaderValue::try_from(value).unwrap());
     case
 }
 
@@ -166,11 +142,7 @@ fn the_header_examples_of_the_documentation_verify() {
     );
     let verified = get.send().unwrap();
     assert_eq!(
-        (
-            verified.access_key.as_str(),
-            verified.region(),
-            verified.service()
-        ),
+        (verified.access_key.as_str(), verified.region(), verified.service()),
         (ACCESS_KEY, "us-east-1", "s3")
     );
     assert!(!verified.presigned && verified.seed.is_none());
@@ -187,18 +159,11 @@ fn the_header_examples_of_the_documentation_verify() {
         &put,
         "98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd",
     );
-    assert_eq!(
-        put.send().unwrap().payload,
-        PayloadKind::parse(sha256).unwrap()
-    );
+    assert_eq!(put.send().unwrap().payload, PayloadKind::parse(sha256).unwrap());
     let lifecycle = "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543";
-    documented_case("GET", "/", "lifecycle", &[nothing], lifecycle)
-        .send()
-        .unwrap();
+    documented_case("GET", "/", "lifecycle", &[nothing], lifecycle).send().unwrap();
     let list = "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7";
-    documented_case("GET", "/", "max-keys=2&prefix=J", &[nothing], list)
-        .send()
-        .unwrap();
+    documented_case("GET", "/", "max-keys=2&prefix=J", &[nothing], list).send().unwrap();
 }
 
 #[test]
@@ -209,12 +174,7 @@ fn the_presigned_example_of_the_documentation_verifies() {
     assert!(verified.presigned);
     assert_eq!(verified.payload, PayloadKind::Unsigned);
     let made = SIGNER.presign(
-        &Target {
-            method: "GET",
-            path: "/test.txt",
-            query: "",
-            host: HOST,
-        },
+        &Target { method: "GET", path: "/test.txt", query: "", host: HOST },
         &HeaderMap::new(),
         &now(),
         86_400,
@@ -238,10 +198,7 @@ fn chunk_example(payload: &str, extra: &[(&str, &str)]) -> (Case, super::ChunkSe
 }
 
 fn sha256(data: &[u8]) -> [u8; 32] {
-    ring::digest::digest(&ring::digest::SHA256, data)
-        .as_ref()
-        .try_into()
-        .unwrap()
+    ring::digest::digest(&ring::digest::SHA256, data).as_ref().try_into().unwrap()
 }
 
 #[test]
@@ -252,59 +209,32 @@ fn the_chunk_example_of_the_documentation_verifies() {
         "4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9"
     );
     for (length, signature) in [
-        (
-            65_536,
-            "ad80c730a21e5b8d04586a2213dd63b9a0e99e0e2307b0ade35a65485a288648",
-        ),
-        (
-            1_024,
-            "0055627c9e194cb4542bae2aa5492e3c1575bbb81b612b7d234b86a503ef5497",
-        ),
-        (
-            0,
-            "b6c6ea8a5354eaf15b3cb7646744f4275b71ea724fed81ceb9323e279d449df9",
-        ),
+        (65_536, "ad80c730a21e5b8d04586a2213dd63b9a0e99e0e2307b0ade35a65485a288648"),
+        (1_024, "0055627c9e194cb4542bae2aa5492e3c1575bbb81b612b7d234b86a503ef5497"),
+        (0, "b6c6ea8a5354eaf15b3cb7646744f4275b71ea724fed81ceb9323e279d449df9"),
     ] {
         let signature = super::verify::signature(signature).unwrap();
-        seed.verify_chunk(&sha256(&vec![b'a'; length]), signature)
-            .unwrap();
+        seed.verify_chunk(&sha256(&vec![b'a'; length]), signature).unwrap();
     }
 }
 
 #[test]
 fn the_trailer_example_of_the_documentation_verifies() {
-    let (_, mut seed) = chunk_example(
-        payload::STREAMING_SIGNED_TRAILER,
-        &[("x-amz-trailer", "x-amz-checksum-crc32c")],
-    );
+    let (_, mut seed) =
+        chunk_example(payload::STREAMING_SIGNED_TRAILER, &[("x-amz-trailer", "x-amz-checksum-crc32c")]);
     assert_eq!(
         hex::encode(seed.signature()),
         "106e2a8a18243abcf37539882f36619c00e2dfc72633413f02d3b74544bfeb8e"
     );
     for (length, signature) in [
-        (
-            65_536,
-            "b474d8862b1487a5145d686f57f013e54db672cee1c953b3010fb58501ef5aa2",
-        ),
-        (
-            1_024,
-            "1c1344b170168f8e65b41376b44b20fe354e373826ccbbe2c1d40a8cae51e5c7",
-        ),
-        (
-            0,
-            "2ca2aba2005185cf7159c6277faf83795951dd77a3a99e6e65d5c9f85863f992",
-        ),
+        (65_536, "b474d8862b1487a5145d686f57f013e54db672cee1c953b3010fb58501ef5aa2"),
+        (1_024, "1c1344b170168f8e65b41376b44b20fe354e373826ccbbe2c1d40a8cae51e5c7"),
+        (0, "2ca2aba2005185cf7159c6277faf83795951dd77a3a99e6e65d5c9f85863f992"),
     ] {
-        assert_eq!(
-            hex::encode(seed.sign_chunk(&sha256(&vec![b'a'; length]))),
-            signature
-        );
+        assert_eq!(hex::encode(seed.sign_chunk(&sha256(&vec![b'a'; length]))), signature);
     }
     let trailer = seed.sign_trailer(&sha256(b"x-amz-checksum-crc32c:sOO8/Q==\n"));
-    assert_eq!(
-        hex::encode(trailer),
-        "d81f82fc3505edab99d459891051a732e8730629a2e4a59689829ca17fe2e435"
-    );
+    assert_eq!(hex::encode(trailer), "d81f82fc3505edab99d459891051a732e8730629a2e4a59689829ca17fe2e435");
 }
 
 /// Requests that botocore 1.44.5 signed, with keys and queries of odd characters in several spellings.
@@ -325,22 +255,11 @@ fn what_botocore_signs_verifies() {
         let mut map = HeaderMap::new();
         for line in lines {
             let (name, value) = line.split_once(": ").unwrap();
-            map.append(
-                HeaderName::try_from(name).unwrap(),
-                HeaderValue::try_from(value).unwrap(),
-            );
+            map.append(HeaderName::try_from(name).unwrap(), HeaderValue::try_from(value).unwrap());
         }
         let host = map.get("host").unwrap().to_str().unwrap();
-        let request = Request {
-            method,
-            path,
-            query,
-            headers: &map,
-            host: HostView {
-                host,
-                forwarded_hosts: &[],
-            },
-        };
+        let request =
+            Request { method, path, query, headers: &map, host: HostView { host, forwarded_hosts: &[] } };
         let now = AmzDate::parse(now).unwrap().unix_milliseconds;
         let secrets = |_: &str| Some(secret);
         let sender = verify(&request, now, Options::default(), &secrets, &keys)
@@ -356,21 +275,10 @@ fn what_botocore_signs_verifies() {
 
 #[test]
 fn no_credentials_are_anonymous_and_an_empty_header_too() {
-    for pairs in [
-        &[][..],
-        &[("authorization", "")],
-        &[("authorization", "  ")],
-    ] {
+    for pairs in [&[][..], &[("authorization", "")], &[("authorization", "  ")]] {
         let case = Case::get("/b/k", "prefix=X-Amz-", pairs);
-        let sender = case
-            .send_with(&SigningKeys::new(), SECRET, Options::default())
-            .unwrap();
-        assert!(matches!(
-            sender,
-            Sender::Anonymous {
-                payload: PayloadKind::Unsigned
-            }
-        ));
+        let sender = case.send_with(&SigningKeys::new(), SECRET, Options::default()).unwrap();
+        assert!(matches!(sender, Sender::Anonymous { payload: PayloadKind::Unsigned }));
     }
 }
 
@@ -378,15 +286,9 @@ fn no_credentials_are_anonymous_and_an_empty_header_too() {
 fn other_mechanisms_are_named_as_unsupported() {
     let header = |value: &str| Case::get("/b/k", "", &[("authorization", value)]).code();
     assert_eq!(header("AWS AKID:c2ln"), "InvalidRequest");
-    assert_eq!(
-        header("AWS4-ECDSA-P256-SHA256 Credential=x"),
-        "InvalidRequest"
-    );
+    assert_eq!(header("AWS4-ECDSA-P256-SHA256 Credential=x"), "InvalidRequest");
     assert_eq!(header("Bearer abc"), "InvalidArgument");
-    assert_eq!(
-        Case::get("/b/k", "AWSAccessKeyId=A&Signature=s&Expires=1", &[]).code(),
-        "InvalidRequest"
-    );
+    assert_eq!(Case::get("/b/k", "AWSAccessKeyId=A&Signature=s&Expires=1", &[]).code(), "InvalidRequest");
 }
 
 #[test]
@@ -402,8 +304,7 @@ fn a_malformed_header_is_refused() {
     let text = good.headers["authorization"].to_str().unwrap().to_owned();
     let with = |value: String| {
         let mut case = good.clone();
-        case.headers
-            .insert("authorization", HeaderValue::try_from(value).unwrap());
+        case.headers.insert("authorization", HeaderValue::try_from(value).unwrap());
         case.code()
     };
     for (from, to) in [
@@ -417,67 +318,38 @@ fn a_malformed_header_is_refused() {
         (ACCESS_KEY, ""),
         ("Signature=", "Credential=a, Signature="),
     ] {
-        assert_eq!(
-            with(text.replace(from, to)),
-            "AuthorizationHeaderMalformed",
-            "{from} -> {to}"
-        );
+        assert_eq!(with(text.replace(from, to)), "AuthorizationHeaderMalformed", "{from} -> {to}");
     }
-    assert_eq!(
-        with("AWS4-HMAC-SHA256".into()),
-        "AuthorizationHeaderMalformed"
-    );
+    assert_eq!(with("AWS4-HMAC-SHA256".into()), "AuthorizationHeaderMalformed");
     let mut twice = good.clone();
-    twice
-        .headers
-        .append("authorization", HeaderValue::try_from(text).unwrap());
+    twice.headers.append("authorization", HeaderValue::try_from(text).unwrap());
     assert_eq!(twice.code(), "AuthorizationHeaderMalformed");
 }
 
 #[test]
 fn commas_need_no_spaces() {
     let mut case = Case::signed("/b/k", "");
-    let text = case.headers["authorization"]
-        .to_str()
-        .unwrap()
-        .replace(", ", ",");
-    case.headers
-        .insert("authorization", HeaderValue::try_from(text).unwrap());
+    let text = case.headers["authorization"].to_str().unwrap().replace(", ", ",");
+    case.headers.insert("authorization", HeaderValue::try_from(text).unwrap());
     case.send().unwrap();
 }
 
 #[test]
 fn a_wrong_secret_and_an_unknown_key_are_told_apart() {
     let case = Case::signed("/b/k", "a=b");
-    let error = case
-        .send_with(&SigningKeys::new(), "another", Options::default())
-        .unwrap_err();
+    let error = case.send_with(&SigningKeys::new(), "another", Options::default()).unwrap_err();
     assert_eq!(error.code(), "SignatureDoesNotMatch");
     let fields = error.fields();
-    let field = |name: &str| {
-        fields
-            .iter()
-            .find(|(key, _)| *key == name)
-            .unwrap()
-            .1
-            .clone()
-    };
+    let field = |name: &str| fields.iter().find(|(key, _)| *key == name).unwrap().1.clone();
     assert!(
-        field("StringToSign").starts_with(
-            "AWS4-HMAC-SHA256\n20130524T000000Z\n20130524/us-east-1/s3/aws4_request\n"
-        )
+        field("StringToSign")
+            .starts_with("AWS4-HMAC-SHA256\n20130524T000000Z\n20130524/us-east-1/s3/aws4_request\n")
     );
-    assert!(
-        field("CanonicalRequest")
-            .starts_with("GET\n/b/k\na=b\nhost:examplebucket.s3.amazonaws.com\n")
-    );
+    assert!(field("CanonicalRequest").starts_with("GET\n/b/k\na=b\nhost:examplebucket.s3.amazonaws.com\n"));
     assert!(field("StringToSignBytes").starts_with("41 57 53 34"));
     assert_eq!(field("SignatureProvided").len(), 64);
     let mut case = Case::get("/b/k", "", &[]);
-    let signer = Signer {
-        access_key: "AKIDNOBODY",
-        ..SIGNER
-    };
+    let signer = Signer { access_key: "AKIDNOBODY", ..SIGNER };
     let mut map = HeaderMap::new();
     signer.sign(&case.target(), &mut map, &now(), payload::UNSIGNED);
     case.headers = map;
@@ -488,10 +360,7 @@ fn a_wrong_secret_and_an_unknown_key_are_told_apart() {
 fn a_changed_secret_counts_at_once() {
     let (case, keys) = (Case::signed("/b/k", ""), SigningKeys::new());
     case.send_with(&keys, SECRET, Options::default()).unwrap();
-    assert!(
-        case.send_with(&keys, "changed", Options::default())
-            .is_err()
-    );
+    assert!(case.send_with(&keys, "changed", Options::default()).is_err());
     case.send_with(&keys, SECRET, Options::default()).unwrap();
 }
 
@@ -504,12 +373,7 @@ fn every_part_of_the_request_is_covered() {
         |case| case.path = "/b/K".into(),
         |case| case.query = "a=c".into(),
         |case| case.host = "other.example.com".into(),
-        |case| {
-            drop(case.headers.insert(
-                "x-amz-content-sha256",
-                HeaderValue::from_static(SHA256_OF_NOTHING),
-            ))
-        },
+        |case| drop(case.headers.insert("x-amz-content-sha256", HeaderValue::from_static(SHA256_OF_NOTHING))),
     ];
     for change in changes {
         let mut case = good.clone();
@@ -528,8 +392,7 @@ fn clocks_may_differ_by_fifteen_minutes() {
     let error = case.send().unwrap_err();
     assert_eq!(error.code(), "RequestTimeTooSkewed");
     assert!(
-        error.to_string().contains("20130524T000000Z")
-            && error.to_string().contains("2013-05-23T23:44:00Z")
+        error.to_string().contains("20130524T000000Z") && error.to_string().contains("2013-05-23T23:44:00Z")
     );
     case.headers.remove("x-amz-date");
     assert_eq!(case.send().unwrap_err(), AuthError::MissingDate);
@@ -538,39 +401,21 @@ fn clocks_may_differ_by_fifteen_minutes() {
 #[test]
 fn host_and_amz_headers_must_be_signed() {
     let mut case = Case::signed("/b/k", "");
-    case.headers
-        .insert("x-amz-acl", HeaderValue::from_static("public-read"));
+    case.headers.insert("x-amz-acl", HeaderValue::from_static("public-read"));
     let error = case.send().unwrap_err();
     assert_eq!(
         (error.code(), error.fields()),
-        (
-            "AccessDenied",
-            vec![("HeadersNotSigned", "x-amz-acl".to_owned())]
-        )
+        ("AccessDenied", vec![("HeadersNotSigned", "x-amz-acl".to_owned())])
     );
     let mut presigned = Case::presigned("/b/k", 60);
-    presigned
-        .headers
-        .insert("x-amz-acl", HeaderValue::from_static("public-read"));
+    presigned.headers.insert("x-amz-acl", HeaderValue::from_static("public-read"));
     assert_eq!(presigned.code(), "AccessDenied");
     let mut hostless = Case::signed("/b/k", "");
-    let text = hostless.headers["authorization"]
-        .to_str()
-        .unwrap()
-        .replace("=host;", "=");
-    hostless
-        .headers
-        .insert("authorization", HeaderValue::try_from(text).unwrap());
-    assert_eq!(
-        hostless.send().unwrap_err(),
-        AuthError::UnsignedHeaders {
-            headers: "host".into()
-        }
-    );
+    let text = hostless.headers["authorization"].to_str().unwrap().replace("=host;", "=");
+    hostless.headers.insert("authorization", HeaderValue::try_from(text).unwrap());
+    assert_eq!(hostless.send().unwrap_err(), AuthError::UnsignedHeaders { headers: "host".into() });
     let mut beside_cloudfront = Case::signed("/b/k", "");
-    beside_cloudfront
-        .headers
-        .insert("x-amz-cf-id", HeaderValue::from_static("x"));
+    beside_cloudfront.headers.insert("x-amz-cf-id", HeaderValue::from_static("x"));
     beside_cloudfront.send().unwrap();
 }
 
@@ -578,24 +423,15 @@ fn host_and_amz_headers_must_be_signed() {
 fn the_payload_header_is_required() {
     let mut case = Case::signed("/b/k", "");
     case.headers.remove("x-amz-content-sha256");
-    assert_eq!(
-        case.send().unwrap_err(),
-        AuthError::MissingHeader {
-            header: "x-amz-content-sha256"
-        }
-    );
-    case.headers
-        .insert("x-amz-content-sha256", HeaderValue::from_static("nonsense"));
+    assert_eq!(case.send().unwrap_err(), AuthError::MissingHeader { header: "x-amz-content-sha256" });
+    case.headers.insert("x-amz-content-sha256", HeaderValue::from_static("nonsense"));
     assert_eq!(case.code(), "InvalidArgument");
 }
 
 #[test]
 fn lifetimes_of_presigned_urls_have_bounds() {
     assert_eq!(Case::presigned("/b/k", 0).code(), "AccessDenied");
-    assert_eq!(
-        Case::presigned("/b/k", 604_801).code(),
-        "AuthorizationQueryParametersError"
-    );
+    assert_eq!(Case::presigned("/b/k", 604_801).code(), "AuthorizationQueryParametersError");
     let mut longest = Case::presigned("/b/k", 604_800);
     longest.now = NOW + 604_799_999;
     longest.send().unwrap();
@@ -605,11 +441,7 @@ fn lifetimes_of_presigned_urls_have_bounds() {
     let expires = ("Expires", "2013-05-31T00:00:00Z".to_owned());
     assert_eq!(
         error.fields(),
-        vec![
-            ("X-Amz-Expires", "604800".into()),
-            expires.clone(),
-            ("ServerTime", expires.1)
-        ]
+        vec![("X-Amz-Expires", "604800".into()), expires.clone(), ("ServerTime", expires.1)]
     );
     longest.now = NOW - 901_000;
     assert!(matches!(longest.send(), Err(AuthError::NotYetValid { .. })));
@@ -629,37 +461,23 @@ fn lifetimes_of_presigned_urls_have_bounds() {
     ] {
         let mut case = good.clone();
         case.query = case.query.replace(from, to);
-        assert_eq!(
-            case.code(),
-            "AuthorizationQueryParametersError",
-            "{from} -> {to}"
-        );
+        assert_eq!(case.code(), "AuthorizationQueryParametersError", "{from} -> {to}");
     }
 }
 
 #[test]
 fn session_tokens_are_handed_out_and_signed() {
-    let signer = Signer {
-        session_token: Some("a/b+c=="),
-        ..SIGNER
-    };
+    let signer = Signer { session_token: Some("a/b+c=="), ..SIGNER };
     let mut case = Case::get("/b/k", "", &[]);
     let mut map = HeaderMap::new();
     signer.sign(&case.target(), &mut map, &now(), payload::UNSIGNED);
     case.headers = map;
-    assert_eq!(
-        case.send().unwrap().session_token.as_deref(),
-        Some("a/b+c==")
-    );
-    case.headers
-        .insert("x-amz-security-token", HeaderValue::from_static("other"));
+    assert_eq!(case.send().unwrap().session_token.as_deref(), Some("a/b+c=="));
+    case.headers.insert("x-amz-security-token", HeaderValue::from_static("other"));
     assert_eq!(case.code(), "SignatureDoesNotMatch");
     let mut presigned = Case::get("/b/k", "versionId=1", &[]);
     presigned.query = signer.presign(&presigned.target(), &HeaderMap::new(), &now(), 60);
-    assert_eq!(
-        presigned.send().unwrap().session_token.as_deref(),
-        Some("a/b+c==")
-    );
+    assert_eq!(presigned.send().unwrap().session_token.as_deref(), Some("a/b+c=="));
 }
 
 #[test]
@@ -683,17 +501,13 @@ fn a_trusted_proxy_may_have_changed_the_host() {
 fn a_proxy_may_have_changed_what_does_not_matter() {
     let mut case = Case::get("/b/k", "", &[("accept-encoding", "identity")]);
     case.sign(payload::UNSIGNED);
-    case.headers
-        .insert("accept-encoding", HeaderValue::from_static("gzip, br"));
+    case.headers.insert("accept-encoding", HeaderValue::from_static("gzip, br"));
     case.send().unwrap();
 }
 
 #[test]
 fn sts_is_accepted_only_where_it_is_served() {
-    let signer = Signer {
-        service: "sts",
-        ..SIGNER
-    };
+    let signer = Signer { service: "sts", ..SIGNER };
     let digest = sha256(b"Action=AssumeRole");
     let mut case = Case::get("/", "", &[]);
     case.method = "POST";
@@ -701,8 +515,6 @@ fn sts_is_accepted_only_where_it_is_served() {
     signer.sign(&case.target(), &mut map, &now(), &hex::encode(digest));
     case.headers = map;
     assert_eq!(case.code(), "AuthorizationHeaderMalformed");
-    let options = Options {
-        sts_body_sha256: Some(&digest),
-    };
+    let options = Options { sts_body_sha256: Some(&digest) };
     assert!(case.send_with(&SigningKeys::new(), SECRET, options).is_ok());
 }

@@ -46,9 +46,7 @@ impl Claim<'_> {
 
     /// The error where nobody has the access key.
     pub fn unknown_access_key(&self) -> AuthError {
-        AuthError::UnknownAccessKey {
-            access_key: self.access_key.clone().into_owned(),
-        }
+        AuthError::UnknownAccessKey { access_key: self.access_key.clone().into_owned() }
     }
 
     /// Checks the signature against the secret of [`Claim::access_key`].
@@ -59,13 +57,9 @@ impl Claim<'_> {
         let cached = keys.find(&self.access_key, secret, &self.scope_text);
         let is_new = cached.is_none();
         let key = cached.unwrap_or_else(|| key::derive(secret, &self.scope()));
-        let mut work = Work {
-            canonical: Vec::with_capacity(1_024),
-            string_to_sign: String::with_capacity(192),
-        };
-        if !self.matches(&key, &self.first_attempt(), &mut work)
-            && !self.matches_otherwise(&key, &mut work)
-        {
+        let mut work =
+            Work { canonical: Vec::with_capacity(1_024), string_to_sign: String::with_capacity(192) };
+        if !self.matches(&key, &self.first_attempt(), &mut work) && !self.matches_otherwise(&key, &mut work) {
             return Err(self.mismatch(work));
         }
         if is_new {
@@ -91,11 +85,7 @@ impl Claim<'_> {
             .chain(std::iter::repeat(None))
             .map(Option::unwrap_or_default);
         let mut next = || parts.next().unwrap_or_default();
-        Scope {
-            day: next(),
-            region: next(),
-            service: next(),
-        }
+        Scope { day: next(), region: next(), service: next() }
     }
 
     fn first_attempt(&self) -> Attempt<'_> {
@@ -114,12 +104,7 @@ impl Claim<'_> {
             payload: &self.payload_text,
         };
         canonical.write(attempt, &mut work.canonical);
-        string_to_sign(
-            self.date.as_str(),
-            &self.scope_text,
-            &work.canonical,
-            &mut work.string_to_sign,
-        );
+        string_to_sign(self.date.as_str(), &self.scope_text, &work.canonical, &mut work.string_to_sign);
         // hmac::verify takes the same time wherever the first difference is.
         hmac::verify(key, work.string_to_sign.as_bytes(), &self.signature).is_ok()
     }
@@ -131,15 +116,9 @@ impl Claim<'_> {
         let queries = spellings(canonical::query_varies(self.request.query));
         // Proxies that compress (cloudflared) replace Accept-Encoding, which Go's SDKs sign. No answer of this server
         // depends on it, so the values those SDKs send may stand in for it.
-        let signs_encoding = self
-            .signed_headers
-            .split(';')
-            .any(|name| name.eq_ignore_ascii_case("accept-encoding"));
-        let encodings: &[_] = if signs_encoding {
-            &[None, Some("identity"), Some("gzip")]
-        } else {
-            &[None]
-        };
+        let signs_encoding =
+            self.signed_headers.split(';').any(|name| name.eq_ignore_ascii_case("accept-encoding"));
+        let encodings: &[_] = if signs_encoding { &[None, Some("identity"), Some("gzip")] } else { &[None] };
         let attempts = encodings.iter().flat_map(|accept_encoding| {
             let hosts = &hosts;
             paths.iter().flat_map(move |path| {
@@ -154,10 +133,7 @@ impl Claim<'_> {
             })
         });
         // The first has been tried already.
-        attempts
-            .skip(1)
-            .take(ATTEMPTS_MAX)
-            .any(|attempt| self.matches(key, &attempt, work))
+        attempts.skip(1).take(ATTEMPTS_MAX).any(|attempt| self.matches(key, &attempt, work))
     }
 
     /// The error shows what the plainest spelling gives.
@@ -168,12 +144,7 @@ impl Claim<'_> {
             payload: &self.payload_text,
         };
         canonical.write(&self.first_attempt(), &mut work.canonical);
-        string_to_sign(
-            self.date.as_str(),
-            &self.scope_text,
-            &work.canonical,
-            &mut work.string_to_sign,
-        );
+        string_to_sign(self.date.as_str(), &self.scope_text, &work.canonical, &mut work.string_to_sign);
         AuthError::SignatureMismatch(Box::new(Mismatch {
             access_key: self.access_key.clone().into_owned(),
             string_to_sign: work.string_to_sign,
@@ -210,52 +181,33 @@ pub(super) fn signature(text: &str) -> Option<[u8; 32]> {
 /// Whether the text is header names separated by semicolons: it becomes a line of what is signed.
 pub(super) fn is_header_list(text: &str) -> bool {
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    !text.is_empty()
-        && text
-            .split(';')
-            .all(|name| !name.is_empty() && name.bytes().all(is_name))
+    !text.is_empty() && text.split(';').all(|name| !name.is_empty() && name.bytes().all(is_name))
 }
 
 /// Refuses requests whose meaning could be changed by who cannot sign: `host` and all `x-amz-*` must be signed.
 pub(super) fn check_signed_headers(headers: &HeaderMap, signed: &str) -> Result<(), AuthError> {
-    let is_signed = |wanted: &str| {
-        signed
-            .split(';')
-            .any(|name| name.eq_ignore_ascii_case(wanted))
-    };
+    let is_signed = |wanted: &str| signed.split(';').any(|name| name.eq_ignore_ascii_case(wanted));
     let host = (!is_signed("host")).then_some("host");
-    let amz = headers
-        .keys()
-        .map(http::HeaderName::as_str)
-        .filter(|name| name.starts_with("x-amz-"));
+    let amz = headers.keys().map(http::HeaderName::as_str).filter(|name| name.starts_with("x-amz-"));
     // CloudFront adds this one on the way, and it means nothing to S3.
-    let unsigned: Vec<&str> = host
-        .into_iter()
-        .chain(amz.filter(|name| *name != "x-amz-cf-id" && !is_signed(name)))
-        .collect();
+    let unsigned: Vec<&str> =
+        host.into_iter().chain(amz.filter(|name| *name != "x-amz-cf-id" && !is_signed(name))).collect();
     if unsigned.is_empty() {
         Ok(())
     } else {
-        Err(AuthError::UnsignedHeaders {
-            headers: unsigned.join(", "),
-        })
+        Err(AuthError::UnsignedHeaders { headers: unsigned.join(", ") })
     }
 }
 
 fn spellings(varies: bool) -> &'static [Spelling] {
-    if varies {
-        &[Spelling::Canonical, Spelling::AsSent]
-    } else {
-        &[Spelling::Canonical]
-    }
+    if varies { &[Spelling::Canonical, Spelling::AsSent] } else { &[Spelling::Canonical] }
 }
 
 /// The names that the client may have signed, as received first. A default port may be written or not, and a proxy
 /// that ends TLS cannot be seen from here, so both default ports count.
 fn host_candidates<'a>(request: &Request<'a>) -> Vec<Cow<'a, str>> {
     let mut candidates: Vec<Cow<'a, str>> = Vec::with_capacity(HOSTS_MAX);
-    let received =
-        std::iter::once(request.host.host).chain(request.host.forwarded_hosts.iter().copied());
+    let received = std::iter::once(request.host.host).chain(request.host.forwarded_hosts.iter().copied());
     let names: Vec<&'a str> = received.map(str::trim).collect();
     let plain = names.iter().map(|name| Cow::Borrowed(*name));
     let variants = names.iter().flat_map(|name| port_variants(name));
@@ -268,18 +220,9 @@ fn host_candidates<'a>(request: &Request<'a>) -> Vec<Cow<'a, str>> {
 }
 
 fn port_variants(name: &str) -> impl Iterator<Item = Cow<'_, str>> {
-    let stripped = name
-        .strip_suffix(":80")
-        .or_else(|| name.strip_suffix(":443"));
+    let stripped = name.strip_suffix(":80").or_else(|| name.strip_suffix(":443"));
     // `[::1]` has colons and no port.
-    let has_port = name
-        .rsplit(']')
-        .next()
-        .is_some_and(|rest| rest.contains(':'));
-    let added =
-        (!has_port).then(|| [":80", ":443"].map(|port| Cow::Owned(format!("{name}{port}"))));
-    stripped
-        .map(Cow::Borrowed)
-        .into_iter()
-        .chain(added.into_iter().flatten())
+    let has_port = name.rsplit(']').next().is_some_and(|rest| rest.contains(':'));
+    let added = (!has_port).then(|| [":80", ":443"].map(|port| Cow::Owned(format!("{name}{port}"))));
+    stripped.map(Cow::Borrowed).into_iter().chain(added.into_iter().flatten())
 }

@@ -1,0 +1,157 @@
+//! Digests of a body while it streams by: one pass, only those that are wanted.
+
+use md5::{Digest, Md5};
+use ring::digest;
+use sha1::Sha1;
+
+use super::checksum::{Algorithm, Checksum};
+
+/// Bytes that go through all digests before the next ones do, so that they come from the first-level cache but once.
+const BLOCK_BYTES: usize = 16 << 10;
+
+/// Which digests to compute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Wanted {
+    /// For the ETag and for Content-MD5.
+    pub md5: bool,
+    checksums: [bool; Algorithm::ALL.len()],
+}
+
+impl Wanted {
+    /// Adds an algorithm.
+    pub fn add(&mut self, algorithm: Algorithm) {
+        self.checksums[slot(algorithm)] = true;
+    }
+
+    /// Whether the algorithm is wanted.
+    pub fn has(&self, algorithm: Algorithm) -> bool {
+        self.checksums[slot(algorithm)]
+    }
+}
+
+/// Digests under way.
+pub struct Digests {
+    md5: Option<Md5>,
+    crcs: Vec<(Algorithm, crc_fast::Digest)>,
+    sha1: Option<Sha1>,
+    sha256: Option<digest::Context>,
+}
+
+impl Digests {
+    /// Of no data yet.
+    pub fn new(wanted: Wanted) -> Self {
+        let crc = |algorithm: Algorithm| Some((algorithm, crc_fast::Digest::new(algorithm.crc()?)));
+        Self {
+            md5: wanted.md5.then(Md5::new),
+            crcs: Algorithm::ALL
+                .into_iter()
+                .filter(|algorithm| wanted.has(*algorithm))
+                .filter_map(crc)
+                .collect(),
+            sha1: wanted.has(Algorithm::Sha1).then(Sha1::new),
+            sha256: wanted.has(Algorithm::Sha256).then(|| digest::Context::new(&digest::SHA256)),
+        }
+    }
+
+    /// With one algorithm.
+    pub fn of(algorithm: Algorithm) -> Self {
+        let mut wanted = Wanted::default();
+        wanted.add(algorithm);
+        Self::new(wanted)
+    }
+
+    /// Takes the next bytes.
+    pub fn update(&mut self, data: &[u8]) {
+        for block in data.chunks(BLOCK_BYTES) {
+            self.update_block(block);
+        }
+    }
+
+    /// The values of all data.
+    pub fn finish(self) -> DigestValues {
+        let sha1 = self.sha1.and_then(|sha1| Checksum::new(Algorithm::Sha1, &sha1.finalize()));
+        let sha256 =
+            self.sha256.and_then(|sha256| Checksum::new(Algorithm::Sha256, sha256.finish().as_ref()));
+        let crcs = self.crcs.into_iter().map(|(algorithm, crc)| Checksum::of_crc(algorithm, crc.finalize()));
+        DigestValues {
+            md5: self.md5.map(|md5| md5.finalize().into()),
+            checksums: crcs.chain(sha1).chain(sha256).collect(),
+        }
+    }
+
+    fn update_block(&mut self, block: &[u8]) {
+        if let Some(md5) = &mut self.md5 {
+            md5.update(block);
+        }
+        for (_, crc) in &mut self.crcs {
+            crc.update(block);
+        }
+        if let Some(sha1) = &mut self.sha1 {
+            sha1.update(block);
+        }
+        if let Some(sha256) = &mut self.sha256 {
+            sha256.update(block);
+        }
+    }
+}
+
+impl std::fmt::Debug for Digests {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Digests").finish_non_exhaustive()
+    }
+}
+
+/// What [`Digests`] found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DigestValues {
+    /// If wanted.
+    pub md5: Option<[u8; 16]>,
+    /// Those wanted.
+    pub checksums: Vec<Checksum>,
+}
+
+impl DigestValues {
+    /// The checksum of that algorithm, if it was wanted.
+    pub fn checksum(&self, algorithm: Algorithm) -> Option<Checksum> {
+        self.checksums.iter().copied().find(|checksum| checksum.algorithm() == algorithm)
+    }
+}
+
+fn slot(algorithm: Algorithm) -> usize {
+    match algorithm {
+        Algorithm::Crc32 => 0,
+        Algorithm::Crc32c => 1,
+        Algorithm::Crc64Nvme => 2,
+        Algorithm::Sha1 => 3,
+        Algorithm::Sha256 => 4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn everything() -> Wanted {
+        let mut wanted = Wanted { md5: true, ..Wanted::default() };
+        Algorithm::ALL.into_iter().for_each(|algorithm| wanted.add(algorithm));
+        wanted
+    }
+
+    #[test]
+    fn only_what_is_wanted_is_computed() {
+        let values = Digests::new(Wanted::default()).finish();
+        assert_eq!(values, DigestValues { md5: None, checksums: vec![] });
+        assert_eq!(Digests::new(everything()).finish().checksums.len(), 5);
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_do_not_matter(pieces in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..40_000), 0..4)) {
+            let (mut whole, mut split) = (Digests::new(everything()), Digests::new(everything()));
+            whole.update(&pieces.concat());
+            pieces.iter().for_each(|piece| split.update(piece));
+            prop_assert_eq!(whole.finish(), split.finish());
+        }
+    }
+}
