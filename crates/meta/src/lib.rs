@@ -1,4 +1,205 @@
 //! Serializable transactions on ordered tables, replicated per partition.
+//!
+//! Invariants:
+//! - When [`Txn::commit`] returns, the change is synced on a majority of the partition's drives, and every later read sees it.
+//! - Transactions of one partition are serializable; a check and what it guards are one log entry.
+//! - An engine holds a prefix of the log. The log goes only as far as the engine has persisted.
+//! - Nothing here knows S3. Nothing outside knows raft or the engine.
+//!
+//! A drive has one log, one engine and one loop (`drive_loop`) for all partitions on it. See `docs/formats` for what is on
+//! the drive and `docs/decisions/0002-consensus-engine-log.md` for why.
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use cluster::map::ClusterMap;
+use env::Env;
+use model::ids::{DriveId, PartitionId};
+use thiserror::Error;
+use tracing::warn;
+
+mod command;
+mod drive_loop;
 pub mod engine;
+mod error;
 pub mod log;
+mod machine;
+mod open;
+mod overlay;
+mod raft;
+mod recent;
+mod snapshot;
+pub mod table;
+mod txn;
+mod view;
+
+pub use error::{DriveOpenError, MetaError};
+pub use machine::{ApplyError, Outcome};
+pub use open::{EngineFactory, MetaDrive};
+pub use txn::{Committed, Keys, Reader, TRANSACTION_BYTES_MAX, Txn};
+
+use open::RunningLoop;
+use view::PartitionView;
+
+/// How a store's metadata is opened.
+#[derive(Clone)]
+pub struct MetaOptions {
+    /// The store's drives and what was fixed when it was formatted.
+    pub map: ClusterMap,
+    /// The drives that are there.
+    pub drives: Vec<MetaDrive>,
+    /// Whether the store is being made: its partitions are set up.
+    pub new_store: bool,
+    /// Opens a drive's engine.
+    pub engines: EngineFactory,
+}
+
+/// A drive that was left out, and why.
+#[derive(Debug)]
+pub struct LeftOut {
+    /// The drive.
+    pub drive: DriveId,
+    /// Its directory.
+    pub directory: PathBuf,
+    /// What is wrong with it.
+    pub reason: DriveOpenError,
+}
+
+/// Why a store's metadata can't be opened.
+#[derive(Debug, Error)]
+pub enum MetaOpenError {
+    /// A new store needs all its drives.
+    #[error("drive {drive} can't be set up: {reason}")]
+    SetUp {
+        /// The drive.
+        drive: DriveId,
+        /// Why.
+        reason: DriveOpenError,
+    },
+    /// No drive holds this partition.
+    #[error("partition {partition} is on none of the drives that are there: bring back a missing drive")]
+    Lost {
+        /// The partition.
+        partition: PartitionId,
+    },
+    /// A replica can't be read.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+    /// A thread can't be started.
+    #[error("a drive's thread can't be started: {0}. Raise the limit of threads (ulimit -u)")]
+    Thread(#[from] std::io::Error),
+}
+
+/// The metadata of a store.
+pub struct Meta {
+    env: Env,
+    map: ClusterMap,
+    views: Vec<Arc<PartitionView>>,
+    loops: parking_lot::Mutex<Vec<RunningLoop>>,
+    read_only: bool,
+}
+
+impl std::fmt::Debug for Meta {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Meta({} partitions)", self.map.partitions)
+    }
+}
+
+impl Meta {
+    /// Opens it. Drives that can't be opened are left out; where too few are left to write, it is opened for reading only.
+    ///
+    /// # Errors
+    /// Where not even that is possible.
+    pub async fn open(env: &Env, options: MetaOptions) -> Result<(Meta, Vec<LeftOut>), MetaOpenError> {
+        let MetaOptions { map, drives, new_store, engines } = options;
+        let mut open = Vec::new();
+        let mut left_out = Vec::new();
+        for drive in drives {
+            match open::open_drive(env, &drive, &map, new_store, &engines).await {
+                Ok(drive) => open.push(drive),
+                Err(reason) if new_store => return Err(MetaOpenError::SetUp { drive: drive.id, reason }),
+                Err(reason) => {
+                    left_out.push(LeftOut { drive: drive.id, directory: drive.directory, reason });
+                }
+            }
+        }
+        let views: Vec<_> =
+            open::partitions(&map).map(|partition| Arc::new(PartitionView::new(partition))).collect();
+        let read_only = !open::can_write(&open, &map);
+        let mut loops = Vec::new();
+        if read_only {
+            warn!("too few drives are there to write: the store is opened for reading only");
+            open::read_survivors(open, &map, &views)?;
+            for (partition, view) in open::partitions(&map).zip(&views) {
+                view.current().ok_or(MetaOpenError::Lost { partition })?;
+            }
+        } else {
+            loops = open::start(env, open, &map, &views)?;
+        }
+        let loops = parking_lot::Mutex::new(loops);
+        Ok((Meta { env: env.clone(), map, views, loops, read_only }, left_out))
+    }
+
+    /// The store's drives and what was fixed when it was formatted.
+    #[must_use]
+    pub fn map(&self) -> &ClusterMap {
+        &self.map
+    }
+
+    /// Whether it is open for reading only.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        self.read_only
+    }
+
+    /// The partitions of objects.
+    pub fn partitions(&self) -> impl Iterator<Item = PartitionId> + use<> {
+        (0..self.map.partitions).map(PartitionId)
+    }
+
+    /// Whether a partition has a leader that takes writes.
+    #[must_use]
+    pub fn takes_writes(&self, partition: PartitionId) -> bool {
+        let leader = self.views.get(usize::from(partition.0)).and_then(|view| view.current());
+        leader.is_some_and(|leader| leader.events.as_ref().is_some_and(|events| !events.is_closed()))
+    }
+
+    /// Reads a partition; waits for its leader where an election is under way.
+    ///
+    /// # Errors
+    /// Where it has none.
+    pub async fn reader(&self, partition: PartitionId) -> Result<Reader, MetaError> {
+        let leader = self.view(partition)?.leader(&*self.env.clock).await?;
+        Ok(Reader::new(leader, partition))
+    }
+
+    /// Begins a transaction of a partition.
+    ///
+    /// # Errors
+    /// Where it has no leader.
+    pub async fn begin(&self, partition: PartitionId) -> Result<Txn<'_>, MetaError> {
+        let view = self.view(partition)?;
+        let leader = view.leader(&*self.env.clock).await?;
+        Ok(Txn::new(&self.env, view, Reader::new(leader, partition)))
+    }
+
+    /// Finishes what is under way and closes the drives.
+    pub async fn close(&self) {
+        let loops = std::mem::take(&mut *self.loops.lock());
+        for running in &loops {
+            // A loop that has ended needs no telling.
+            let _ = running.events.send(drive_loop::Event::Stop).await;
+        }
+        for running in loops {
+            running.end.await;
+        }
+    }
+
+    fn view(&self, partition: PartitionId) -> Result<&PartitionView, MetaError> {
+        let view = self.views.get(usize::from(partition.0));
+        view.map(Arc::as_ref).ok_or(MetaError::NoLeader { partition })
+    }
+}
+
+#[cfg(test)]
+mod tests;

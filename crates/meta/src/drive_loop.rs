@@ -1,0 +1,318 @@
+//! The loop of a drive: all groups of the drive, one log, one engine, one thread.
+//!
+//! A turn: take what waits, let raft decide, log everything with ONE write that is durable when it returns, send what had to
+//! wait for that, apply what is committed as ONE batch, answer. No thread is handed over to in between. Whatever fails ends
+//! the loop: the drive takes no more writes until it is opened again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use env::{BoxFuture, Env};
+use model::ids::{DriveId, PartitionId};
+use raft::Ready;
+use raft::prelude::{Message, MessageType};
+use tokio::sync::mpsc;
+use tracing::{error, info};
+
+use crate::engine::{Engine, EngineBatch};
+use crate::error::DriveFailure;
+use crate::log::{LogBatch, LogPosition, RaftLog};
+use crate::raft::group::{Answer, Group, Reply};
+use crate::raft::network::{Envelope, Network};
+use crate::raft::storage;
+use crate::snapshot;
+
+/// Time between two ticks of raft's clock.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Events taken in one turn: bounds how long the first waits for the last.
+const EVENTS_PER_TURN_MAX: usize = 512;
+
+/// Entries that a leader keeps for followers which are behind, per group.
+const ENTRIES_KEPT_MAX: u64 = 10_000;
+
+/// What a loop is told.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// A transaction wants to be logged.
+    Propose {
+        /// Where.
+        partition: PartitionId,
+        /// The encoded command.
+        command: Bytes,
+        /// Who waits.
+        reply: Reply,
+    },
+    /// Another replica says something.
+    Message(Box<Envelope>),
+    /// The engine has persisted what was applied up to these indexes.
+    Persisted(Vec<(PartitionId, u64)>),
+    /// Stand for election of this partition now.
+    Campaign(PartitionId),
+    /// Finish and end.
+    Stop,
+}
+
+/// The loop of one drive.
+pub(crate) struct DriveLoop {
+    pub(crate) env: Env,
+    pub(crate) drive: DriveId,
+    pub(crate) log: RaftLog,
+    pub(crate) engine: Arc<dyn Engine>,
+    /// By partition number.
+    pub(crate) groups: Vec<Option<Group>>,
+    pub(crate) network: Network,
+    pub(crate) events: mpsc::Receiver<Event>,
+    /// This loop's own queue, for leaders to be found by and for the persisting thread.
+    pub(crate) sender: mpsc::Sender<Event>,
+    /// Secret seed of the memories of recent rows.
+    pub(crate) seed: u64,
+    pub(crate) turn: Turn,
+}
+
+/// Memory of a turn, used again by the next.
+#[derive(Default)]
+pub(crate) struct Turn {
+    log: LogBatch,
+    rows: EngineBatch,
+    touched: Vec<PartitionId>,
+    answers: Vec<(Reply, Answer)>,
+    persisting: bool,
+    stopping: bool,
+}
+
+impl DriveLoop {
+    /// Runs until it is told to stop or the drive fails.
+    pub(crate) async fn run(mut self) {
+        let drive = self.drive;
+        match self.turns().await {
+            Ok(()) => info!(%drive, "metadata of the drive closed"),
+            Err(failure) => error!(
+                %drive, %failure,
+                "the drive takes no more metadata: it is out of writing until the server starts again"
+            ),
+        }
+        if let Err(failure) = self.engine.close() {
+            error!(%drive, %failure, "the metadata engine could not be closed");
+        }
+    }
+
+    async fn turns(&mut self) -> Result<(), DriveFailure> {
+        let mut taken = Vec::with_capacity(EVENTS_PER_TURN_MAX);
+        let ticking = !self.groups.iter().flatten().all(Group::is_alone);
+        let mut tick: BoxFuture<'static, ()> = self.env.clock.sleep(TICK);
+        while !self.turn.stopping {
+            tokio::select! {
+                biased;
+                count = self.events.recv_many(&mut taken, EVENTS_PER_TURN_MAX) => {
+                    if count == 0 {
+                        return Ok(());
+                    }
+                }
+                () = &mut tick, if ticking => {
+                    tick = self.env.clock.sleep(TICK);
+                    self.tick();
+                }
+            }
+            for event in taken.drain(..) {
+                self.take(event);
+            }
+            while self.react().await? {}
+            self.purge();
+        }
+        Ok(())
+    }
+
+    fn group(&mut self, partition: PartitionId) -> Option<&mut Group> {
+        self.groups.get_mut(usize::from(partition.0)).and_then(Option::as_mut)
+    }
+
+    fn tick(&mut self) {
+        for group in self.groups.iter_mut().flatten() {
+            group.tick();
+            self.turn.touched.push(group.partition);
+        }
+    }
+
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Propose { partition, command, reply } => {
+                let now = self.env.clock.now();
+                match self.group(partition) {
+                    Some(group) => group.propose(now, &command, reply),
+                    None => drop(reply.send(Answer::NotLeader)),
+                }
+                self.turn.touched.push(partition);
+            }
+            Event::Message(envelope) => {
+                let Envelope { partition, message, snapshot } = *envelope;
+                if let Some(group) = self.group(partition) {
+                    group.step(message, snapshot);
+                }
+                self.turn.touched.push(partition);
+            }
+            Event::Persisted(indexes) => self.persisted(&indexes),
+            Event::Campaign(partition) => {
+                if let Some(group) = self.group(partition) {
+                    // Refused while another leads: then there is no need.
+                    let _ = group.node.campaign();
+                }
+                self.turn.touched.push(partition);
+            }
+            Event::Stop => self.turn.stopping = true,
+        }
+    }
+
+    /// One round of raft's decisions for the groups that were touched; false when nothing was left to do.
+    async fn react(&mut self) -> Result<bool, DriveFailure> {
+        let mut partitions = std::mem::take(&mut self.turn.touched);
+        partitions.sort_unstable();
+        partitions.dedup();
+        let mut readies = Vec::with_capacity(partitions.len());
+        for partition in partitions.drain(..) {
+            let Some(group) = self.group(partition).filter(|group| group.node.has_ready()) else {
+                continue;
+            };
+            let mut ready = group.node.ready();
+            self.send(partition, ready.take_messages());
+            self.gather(partition, &ready)?;
+            readies.push((partition, ready));
+        }
+        self.turn.touched = partitions;
+        if readies.is_empty() && self.turn.log.is_empty() {
+            return Ok(false);
+        }
+        self.write_log().await?;
+        self.apply(readies)?;
+        Ok(true)
+    }
+
+    /// What has to be durable before anything else happens.
+    fn gather(&mut self, partition: PartitionId, ready: &Ready) -> Result<(), DriveFailure> {
+        if !ready.snapshot().is_empty() {
+            self.install(partition, ready)?;
+        }
+        for entry in ready.entries() {
+            self.turn.log.entry(partition, storage::to_log(entry));
+        }
+        // A commit index alone needs no write: it is found again.
+        if let Some(state) = ready.hs().filter(|_| ready.must_sync()) {
+            self.turn.log.hard_state(partition, storage::hard_state_to_log(state));
+        }
+        Ok(())
+    }
+
+    fn install(&mut self, partition: PartitionId, ready: &Ready) -> Result<(), DriveFailure> {
+        let index = ready.snapshot().get_metadata().get_index();
+        let (drive, engine, seed) = (self.drive, Arc::clone(&self.engine), self.seed);
+        let failed = |source| DriveFailure::Apply { drive, source };
+        let Some(group) = self.group(partition) else {
+            return Ok(());
+        };
+        let rows = group.incoming.take().filter(|(of, _)| *of == index).map(|(_, rows)| rows);
+        let rows = rows.ok_or_else(|| failed(crate::machine::ApplyError::Snapshot { partition }))?;
+        let applied = snapshot::install(&*engine, partition, &*rows).map_err(failed)?;
+        assert_eq!(applied.index, index, "the rows of a snapshot are those of its index");
+        let position = LogPosition { index, term: applied.term };
+        info!(%drive, %partition, index, "partition filled from another drive");
+        group.restored(applied, seed);
+        self.turn.log.restart(partition, position);
+        Ok(())
+    }
+
+    async fn write_log(&mut self) -> Result<(), DriveFailure> {
+        let written = self.log.append(&self.turn.log).await;
+        self.turn.log.clear();
+        written.map_err(|source| DriveFailure::Log { drive: self.drive, source })
+    }
+
+    /// After the sync: what had to wait for it is sent, what is committed is applied, who waits is answered.
+    fn apply(&mut self, readies: Vec<(PartitionId, Ready)>) -> Result<(), DriveFailure> {
+        let drive = self.drive;
+        let engine = Arc::clone(&self.engine);
+        let mut applied = Vec::with_capacity(readies.len());
+        for (partition, mut ready) in readies {
+            self.send(partition, ready.take_persisted_messages());
+            let mut entries = ready.take_committed_entries();
+            let Some(group) = self.groups.get_mut(usize::from(partition.0)).and_then(Option::as_mut) else {
+                continue;
+            };
+            let restored = !ready.snapshot().is_empty();
+            let mut after = group.node.advance_append(ready);
+            entries.extend(after.take_committed_entries());
+            if restored || !entries.is_empty() {
+                let turn = &mut self.turn;
+                let result = group.apply(&*engine, entries, &mut turn.rows, &mut turn.answers);
+                result.map_err(|source| DriveFailure::Apply { drive, source })?;
+                applied.push(partition);
+            }
+            self.send(partition, after.take_messages());
+            self.turn.touched.push(partition);
+        }
+        if applied.is_empty() {
+            return Ok(());
+        }
+        let written = engine.write(&mut self.turn.rows);
+        written.map_err(|source| DriveFailure::Apply { drive, source: source.into() })?;
+        let sender = self.sender.clone();
+        for partition in applied {
+            if let Some(group) = self.group(partition) {
+                group.applied(&engine, &sender);
+            }
+        }
+        for (reply, answer) in self.turn.answers.drain(..) {
+            // Who no longer waits has gone away; what was asked for is done all the same.
+            let _ = reply.send(answer);
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, partition: PartitionId, messages: Vec<Message>) {
+        for message in messages {
+            let (to, kind) = (message.get_to(), message.get_msg_type());
+            let snapshot = (kind == MessageType::MsgSnapshot).then(|| self.engine.snapshot(partition));
+            let sent = match snapshot.transpose() {
+                Ok(snapshot) => self.network.send(Envelope { partition, message, snapshot }),
+                Err(_) => false,
+            };
+            if !sent && kind == MessageType::MsgSnapshot {
+                if let Some(group) = self.group(partition) {
+                    group.snapshot_lost(to);
+                }
+            }
+        }
+    }
+
+    /// Lets the engine persist, beside the loop, when the log holds too much that only waits for that.
+    fn purge(&mut self) {
+        if self.turn.persisting || self.log.wants_purge().is_empty() {
+            return;
+        }
+        let indexes: Vec<_> = self
+            .groups
+            .iter()
+            .flatten()
+            .map(|group| (group.partition, group.purge_to(group.machine.applied().index, ENTRIES_KEPT_MAX)))
+            .collect();
+        let (engine, sender, drive) = (Arc::clone(&self.engine), self.sender.clone(), self.drive);
+        let persist = async move {
+            match engine.persist() {
+                // The loop has ended where nobody listens.
+                Ok(()) => drop(sender.send(Event::Persisted(indexes)).await),
+                // The engine takes no more writes, so the loop ends with the next one.
+                Err(failure) => error!(%drive, %failure, "the metadata engine could not be persisted"),
+            }
+        };
+        self.turn.persisting = self.env.spawn.thread("rustfs-persist", Box::pin(persist)).is_ok();
+    }
+
+    fn persisted(&mut self, indexes: &[(PartitionId, u64)]) {
+        self.turn.persisting = false;
+        for (partition, index) in indexes {
+            if *index >= self.log.group(*partition).first_index() {
+                self.turn.log.purge(*partition, *index);
+            }
+        }
+    }
+}

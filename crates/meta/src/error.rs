@@ -1,0 +1,101 @@
+//! What can go wrong with metadata, by who must act.
+
+use std::path::PathBuf;
+
+use model::ids::{DriveId, PartitionId};
+use model::record::RecordError;
+use thiserror::Error;
+
+use crate::engine::EngineError;
+use crate::log::LogError;
+use crate::machine::ApplyError;
+
+/// Why a read or a transaction did not happen.
+#[derive(Debug, Error)]
+pub enum MetaError {
+    /// A row it had read was changed meanwhile: read again and decide again.
+    #[error("another transaction changed what this one had read: try again")]
+    Conflict,
+    /// Too few drives of the partition can be written.
+    #[error("partition {partition} has no leader: too few of its drives take writes. See which drives are missing or failing")]
+    NoLeader {
+        /// Which partition.
+        partition: PartitionId,
+    },
+    /// Too few drives are there for writing, but all that was acknowledged can be read.
+    #[error("the store is open for reading only, as too few of its drives are there: bring back or replace the missing drives")]
+    ReadOnly,
+    /// The leader stopped before it said what became of the transaction: it may or may not have happened.
+    #[error("the drive that leads partition {partition} stopped before it answered: the change may or may not have been made")]
+    Unknown {
+        /// Which partition.
+        partition: PartitionId,
+    },
+    /// More is waiting than the limit: try again later.
+    #[error("too many changes are waiting for the drives: try again later")]
+    Busy,
+    /// The transaction is larger than a log entry may be.
+    #[error("a transaction of {bytes} bytes is larger than the {limit} bytes that one may have")]
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// A row can't be read.
+    #[error("table {table} holds a row that can't be read: {source}")]
+    Row {
+        /// Which table.
+        table: &'static str,
+        /// What is wrong with it.
+        source: RecordError,
+    },
+    /// The engine can't read.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+/// Why a drive's metadata can't be opened.
+#[derive(Debug, Error)]
+pub enum DriveOpenError {
+    /// The log.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The engine.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// What was applied.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+    /// The log holds a partition that the engine does not.
+    #[error(
+        "the metadata of partition {partition} on {path} is incomplete: empty the drive, and it is refilled from the others"
+    )]
+    Incomplete {
+        /// The drive.
+        path: PathBuf,
+        /// Which partition.
+        partition: PartitionId,
+    },
+}
+
+/// Why a drive's loop ended.
+#[derive(Debug, Error)]
+pub(crate) enum DriveFailure {
+    /// The log can't be written.
+    #[error("drive {drive}: {source}")]
+    Log {
+        /// The drive.
+        drive: DriveId,
+        /// Why.
+        source: LogError,
+    },
+    /// An entry can't be applied.
+    #[error("drive {drive}: {source}")]
+    Apply {
+        /// The drive.
+        drive: DriveId,
+        /// Why.
+        source: ApplyError,
+    },
+}

@@ -1,0 +1,281 @@
+//! A group on one drive: raft's state, the state machine, and those who wait for an answer.
+//!
+//! The order that keeps what was promised (raft thesis 3.8, 10.2.1), held by [`crate::drive_loop`]:
+//! 1. a leader's messages may go out at once; a follower's only after its entries and hard state are synced;
+//! 2. entries are applied after they are committed and synced here;
+//! 3. a proposer is answered after its entry was applied here.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use model::ids::PartitionId;
+use model::time::Timestamp;
+use protobuf::Message as _;
+use raft::prelude::{ConfChangeV2, Entry, EntryType, Message, MessageType};
+use raft::{Config, RawNode, SnapshotStatus, StateRole};
+use tokio::sync::{mpsc, oneshot};
+
+use super::membership::{self, Members};
+use super::storage::{GroupStorage, members_record};
+use crate::command;
+use crate::drive_loop::Event;
+use crate::engine::{Engine, EngineBatch, EngineSnapshot};
+use crate::log::GroupLog;
+use crate::machine::{Applied, ApplyError, Machine, Outcome};
+use crate::view::{Leader, PartitionView};
+
+/// Ticks (of the loop) without word from a leader after which a replica stands for election; up to twice as many.
+const ELECTION_TICKS: usize = 20;
+/// Ticks between two signs of life of a leader.
+const HEARTBEAT_TICKS: usize = 5;
+/// Bytes of entries in one message.
+const MESSAGE_BYTES_MAX: u64 = 1 << 20;
+/// Messages on their way to one follower.
+const MESSAGES_IN_FLIGHT_MAX: usize = 256;
+/// Bytes of entries proposed and not yet committed: more is refused.
+const UNCOMMITTED_BYTES_MAX: u64 = 64 << 20;
+
+/// What a proposer is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// It was applied.
+    Applied(Outcome),
+    /// It was not and will not be: this replica doesn't lead.
+    NotLeader,
+    /// It was not and will not be: too much is waiting.
+    Busy,
+}
+
+/// Where an answer goes.
+pub(crate) type Reply = oneshot::Sender<Answer>;
+
+struct Waiting {
+    index: u64,
+    term: u64,
+    reply: Reply,
+}
+
+/// A group on one drive.
+pub(crate) struct Group {
+    /// Which partition.
+    pub(crate) partition: PartitionId,
+    /// Raft's state.
+    pub(crate) node: RawNode<GroupStorage>,
+    /// The state machine.
+    pub(crate) machine: Machine,
+    /// Rows of a snapshot that raft has been told of.
+    pub(crate) incoming: Option<(u64, Box<dyn EngineSnapshot>)>,
+    waiting: VecDeque<Waiting>,
+    proposed_time: Timestamp,
+    wanted: Vec<u64>,
+    view: Arc<PartitionView>,
+    applied: Arc<AtomicU64>,
+    announced_term: u64,
+}
+
+/// What a group is made from.
+pub(crate) struct GroupOptions {
+    /// Which partition.
+    pub(crate) partition: PartitionId,
+    /// This replica's raft id.
+    pub(crate) raft_id: u64,
+    /// Its log.
+    pub(crate) log: GroupLog,
+    /// How far the engine has applied it.
+    pub(crate) applied: Applied,
+    /// Who should vote.
+    pub(crate) wanted: Vec<u64>,
+    /// Where readers and writers look.
+    pub(crate) view: Arc<PartitionView>,
+    /// Secret seed of the memory of recent rows.
+    pub(crate) seed: u64,
+}
+
+impl Group {
+    /// As recovered.
+    pub(crate) fn new(options: GroupOptions) -> raft::Result<Self> {
+        let GroupOptions { partition, raft_id, log, applied, wanted, view, seed } = options;
+        let config = Config {
+            id: raft_id,
+            election_tick: ELECTION_TICKS,
+            heartbeat_tick: HEARTBEAT_TICKS,
+            applied: applied.index,
+            max_size_per_msg: MESSAGE_BYTES_MAX,
+            max_inflight_msgs: MESSAGES_IN_FLIGHT_MAX,
+            max_uncommitted_size: UNCOMMITTED_BYTES_MAX,
+            check_quorum: true,
+            pre_vote: true,
+            ..Config::default()
+        };
+        let storage = GroupStorage::new(log, &applied);
+        let node = RawNode::new(&config, storage, &slog::Logger::root(slog::Discard, slog::o!()))?;
+        Ok(Group {
+            partition,
+            node,
+            applied: Arc::new(AtomicU64::new(applied.index)),
+            machine: Machine::new(partition, applied, seed),
+            incoming: None,
+            waiting: VecDeque::new(),
+            proposed_time: Timestamp::ZERO,
+            wanted,
+            view,
+            announced_term: 0,
+        })
+    }
+
+    /// Whether this replica leads, as far as it knows.
+    pub(crate) fn leads(&self) -> bool {
+        self.node.raft.state == StateRole::Leader
+    }
+
+    /// Whether it is the only one who votes: it needs no clock.
+    pub(crate) fn is_alone(&self) -> bool {
+        let applied = self.machine.applied();
+        applied.voters.len() == 1 && applied.learners.is_empty() && self.wanted.len() == 1
+    }
+
+    /// Takes a command of a proposer.
+    pub(crate) fn propose(&mut self, now: Timestamp, command: &[u8], reply: Reply) {
+        if !self.leads() {
+            let _ = reply.send(Answer::NotLeader);
+            return;
+        }
+        // Never back, also among entries that are proposed and not applied yet.
+        let time = self.machine.time_for(now).max(self.proposed_time);
+        match self.node.propose(Vec::new(), command::stamp(time, command)) {
+            Ok(()) => {
+                self.proposed_time = time;
+                let (index, term) = (self.node.raft.raft_log.last_index(), self.node.raft.term);
+                self.waiting.push_back(Waiting { index, term, reply });
+            }
+            Err(_) => {
+                let _ = reply.send(Answer::Busy);
+            }
+        }
+    }
+
+    /// Takes a message of another replica.
+    pub(crate) fn step(&mut self, message: Message, snapshot: Option<Box<dyn EngineSnapshot>>) {
+        if let Some(rows) = snapshot {
+            self.incoming = Some((message.get_snapshot().get_metadata().get_index(), rows));
+        } else if message.get_msg_type() == MessageType::MsgSnapshot {
+            return; // Its rows were lost: without them it is nothing.
+        }
+        // What raft refuses here is a message from a stranger or from the past: as good as lost.
+        let _ = self.node.step(message);
+    }
+
+    /// The rows of a snapshot never arrived or were refused.
+    pub(crate) fn snapshot_lost(&mut self, to: u64) {
+        self.node.report_snapshot(to, SnapshotStatus::Failure);
+    }
+
+    /// Time passes. Also looks whether the members are who they should be.
+    pub(crate) fn tick(&mut self) {
+        self.node.tick();
+        if self.leads() && !self.node.raft.has_pending_conf() {
+            self.change_members();
+        }
+    }
+
+    fn change_members(&mut self) {
+        let applied = self.machine.applied();
+        if !applied.voters_outgoing.is_empty() {
+            return; // A joint change is being left: raft does that by itself.
+        }
+        let progress = self.node.raft.prs();
+        let members = Members {
+            voters: &applied.voters,
+            learners: &applied.learners,
+            wanted: &self.wanted,
+            committed: self.node.raft.raft_log.committed,
+        };
+        let change = membership::next_change(&members, |id| progress.get(id).map_or(0, |peer| peer.matched));
+        if let Some(change) = change {
+            // Dropped while another one is under way; the next tick asks again.
+            let _ = self.node.propose_conf_change(Vec::new(), change);
+        }
+    }
+
+    /// Applies committed entries into `batch`, and collects the answers to give once the batch is written.
+    pub(crate) fn apply(
+        &mut self,
+        engine: &dyn Engine,
+        entries: Vec<Entry>,
+        batch: &mut EngineBatch,
+        answers: &mut Vec<(Reply, Answer)>,
+    ) -> Result<(), ApplyError> {
+        for entry in entries {
+            let (index, term) = (entry.get_index(), entry.get_term());
+            match entry.get_entry_type() {
+                EntryType::EntryNormal if entry.get_data().is_empty() => self.machine.skip(index, term),
+                EntryType::EntryNormal => {
+                    let outcome = self.machine.apply(engine, index, term, entry.get_data(), batch)?;
+                    self.answer(index, term, Answer::Applied(outcome), answers);
+                    continue;
+                }
+                EntryType::EntryConfChange | EntryType::EntryConfChangeV2 => self.reconfigure(&entry)?,
+            }
+            self.answer(index, term, Answer::NotLeader, answers);
+        }
+        self.machine.applied().store(self.partition, batch);
+        Ok(())
+    }
+
+    fn reconfigure(&mut self, entry: &Entry) -> Result<(), ApplyError> {
+        let unreadable = || ApplyError::Members { partition: self.partition, index: entry.get_index() };
+        let mut change = ConfChangeV2::default();
+        change.merge_from_bytes(entry.get_data()).map_err(|_| unreadable())?;
+        let members = self.node.apply_conf_change(&change).map_err(|_| unreadable())?;
+        self.machine.reconfigure(entry.get_index(), entry.get_term(), members_record(&members));
+        Ok(())
+    }
+
+    /// Whoever waits for this index gets the answer if the entry is theirs; if another leader's entry took its place, they
+    /// are told that theirs will never be.
+    fn answer(&mut self, index: u64, term: u64, answer: Answer, answers: &mut Vec<(Reply, Answer)>) {
+        while self.waiting.front().is_some_and(|waiting| waiting.index <= index) {
+            if let Some(waiting) = self.waiting.pop_front() {
+                let theirs = waiting.index == index && waiting.term == term;
+                answers.push((waiting.reply, if theirs { answer } else { Answer::NotLeader }));
+            }
+        }
+    }
+
+    /// The batch is written: what was applied can be read, so raft may go on and a new leader may show itself.
+    pub(crate) fn applied(&mut self, engine: &Arc<dyn Engine>, events: &mpsc::Sender<Event>) {
+        self.machine.batch_written();
+        let applied = self.machine.applied();
+        self.node.mut_store().set_applied(applied);
+        self.applied.store(applied.index, Ordering::Release);
+        let (applied_term, term) = (applied.term, self.node.raft.term);
+        self.node.advance_apply_to(self.machine.applied().index);
+        if self.leads() && applied_term == term && self.announced_term < term {
+            self.announced_term = term;
+            self.view.set(Leader {
+                term,
+                engine: Arc::clone(engine),
+                applied: Arc::clone(&self.applied),
+                events: Some(events.clone()),
+            });
+        }
+    }
+
+    /// A snapshot was installed.
+    pub(crate) fn restored(&mut self, applied: Applied, seed: u64) {
+        self.applied.store(applied.index, Ordering::Release);
+        self.node.mut_store().set_applied(&applied);
+        self.machine = Machine::new(self.partition, applied, seed);
+    }
+
+    /// Up to where entries may be purged, of those that the engine has persisted: a leader keeps what a follower that is
+    /// not far behind still needs.
+    pub(crate) fn purge_to(&self, persisted: u64, kept_max: u64) -> u64 {
+        if !self.leads() {
+            return persisted;
+        }
+        let slowest = self.node.raft.prs().iter().map(|(_, peer)| peer.matched).min().unwrap_or(persisted);
+        slowest.max(persisted.saturating_sub(kept_max)).min(persisted)
+    }
+}

@@ -1,0 +1,220 @@
+//! Reads and transactions.
+//!
+//! A transaction reads at the leader, remembers the version of every row it read, and commits what it writes together with
+//! the check that those rows are unchanged. So transactions of a partition are serializable, whoever runs them where.
+
+use std::ops::{Bound, ControlFlow};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use env::Env;
+use model::ids::PartitionId;
+use model::record::Record;
+use model::time::Timestamp;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::oneshot;
+
+use crate::command::{Add, Check, Command, Write};
+use crate::drive_loop::Event;
+use crate::error::MetaError;
+use crate::machine::Outcome;
+use crate::raft::group::Answer;
+use crate::table::{Counters, Stored, Table, row_key};
+use crate::view::{Leader, PartitionView};
+
+/// Largest transaction, in bytes: half of what a segment of the log takes.
+pub const TRANSACTION_BYTES_MAX: usize = 4 << 20;
+
+/// A range of a table's encoded keys (without the table's byte).
+pub type Keys<'a> = (Bound<&'a [u8]>, Bound<&'a [u8]>);
+
+/// Reads of one partition. What was acknowledged before it was made is seen.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    leader: Arc<Leader>,
+    partition: PartitionId,
+}
+
+impl Reader {
+    pub(crate) fn new(leader: Arc<Leader>, partition: PartitionId) -> Self {
+        Reader { leader, partition }
+    }
+
+    /// Reads a row.
+    ///
+    /// # Errors
+    /// Where the drive can't be read or holds what is no row.
+    pub fn get<T: Table>(&self, key: &T::Key) -> Result<Option<Stored<T::Row>>, MetaError> {
+        self.get_encoded::<T>(&row_key::<T>(key))
+    }
+
+    fn get_encoded<T: Table>(&self, key: &[u8]) -> Result<Option<Stored<T::Row>>, MetaError> {
+        let value = self.leader.engine.get(self.partition, key)?;
+        let row = value.map(|value| Stored::decode(&value)).transpose();
+        row.map_err(|source| MetaError::Row { table: T::NAME, source })
+    }
+
+    /// Visits a table's rows in the order of their keys, as they were at one moment, until `visit` breaks: the encoded key
+    /// without the table's byte, and the row's value with its header.
+    ///
+    /// # Errors
+    /// Where the drive can't be read.
+    pub fn visit<T: Table>(
+        &self,
+        keys: Keys<'_>,
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), MetaError> {
+        let start = with_table::<T>(keys.0, false);
+        let end = with_table::<T>(keys.1, true);
+        let range = (start.as_ref().map(Vec::as_slice), end.as_ref().map(Vec::as_slice));
+        self.leader.engine.scan(self.partition, range, &mut |key, value| {
+            visit(key.get(1..).unwrap_or_default(), value)
+        })?;
+        Ok(())
+    }
+
+    /// Up to `limit` rows of a table in the order of their keys.
+    ///
+    /// # Errors
+    /// Where the drive can't be read or holds what is no row.
+    pub fn scan<T: Table>(
+        &self,
+        keys: Keys<'_>,
+        limit: usize,
+    ) -> Result<Vec<(T::Key, Stored<T::Row>)>, MetaError> {
+        let mut rows = Vec::new();
+        let mut failed = None;
+        if limit == 0 {
+            return Ok(rows);
+        }
+        self.visit::<T>(keys, &mut |key, value| {
+            let row = T::decode_key(key).ok_or(model::record::RecordError::Impossible {
+                record: T::NAME,
+                field: "key",
+                at: 0,
+            });
+            match row.and_then(|key| Ok((key, Stored::decode(value)?))) {
+                Ok(row) => rows.push(row),
+                Err(source) => failed = Some(MetaError::Row { table: T::NAME, source }),
+            }
+            if failed.is_some() || rows.len() >= limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        failed.map_or(Ok(rows), Err)
+    }
+}
+
+fn with_table<T: Table>(bound: Bound<&[u8]>, is_end: bool) -> Bound<Vec<u8>> {
+    let key = |key: &[u8]| [&[T::ID], key].concat();
+    match bound {
+        Bound::Included(bytes) => Bound::Included(key(bytes)),
+        Bound::Excluded(bytes) => Bound::Excluded(key(bytes)),
+        Bound::Unbounded if is_end => Bound::Excluded(vec![T::ID + 1]),
+        Bound::Unbounded => Bound::Included(vec![T::ID]),
+    }
+}
+
+/// What became of a transaction that was committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// The version of the rows it wrote.
+    pub version: u64,
+    /// Its time: what [`model::time::Timestamp::ZERO`] stands for in the rows it wrote.
+    pub time: Timestamp,
+}
+
+/// A transaction of one partition. Nothing happens before [`Txn::commit`].
+#[derive(Debug)]
+#[must_use = "a transaction does nothing until it is committed"]
+pub struct Txn<'a> {
+    env: &'a Env,
+    view: &'a PartitionView,
+    reader: Reader,
+    command: Command,
+}
+
+impl<'a> Txn<'a> {
+    pub(crate) fn new(env: &'a Env, view: &'a PartitionView, reader: Reader) -> Self {
+        let command = Command { base: reader.leader.applied(), ..Command::default() };
+        Txn { env, view, reader, command }
+    }
+
+    /// Reads a row; the commit will fail with [`MetaError::Conflict`] if it was changed by then.
+    ///
+    /// # Errors
+    /// As [`Reader::get`].
+    pub fn get<T: Table>(&mut self, key: &T::Key) -> Result<Option<Stored<T::Row>>, MetaError> {
+        let key = row_key::<T>(key);
+        let row = self.reader.get_encoded::<T>(&key)?;
+        self.command.checks.push(Check { key, version: row.as_ref().map_or(0, |row| row.version) });
+        Ok(row)
+    }
+
+    /// Reads without a check: what is read may be changed by the time of the commit.
+    #[must_use]
+    pub fn unchecked(&self) -> &Reader {
+        &self.reader
+    }
+
+    /// Adds a check for a row that was read elsewhere: it must still have this version (0: there must be none).
+    pub fn expect<T: Table>(&mut self, key: &T::Key, version: u64) {
+        self.command.checks.push(Check { key: row_key::<T>(key), version });
+    }
+
+    /// Writes a row.
+    pub fn put<T: Table>(&mut self, key: &T::Key, row: &T::Row) {
+        self.command.writes.push(Write { key: row_key::<T>(key), record: Some(row.encode()) });
+    }
+
+    /// Removes a row; one that isn't there is no error.
+    pub fn delete<T: Table>(&mut self, key: &T::Key) {
+        self.command.writes.push(Write { key: row_key::<T>(key), record: None });
+    }
+
+    /// Adds to counters, by position, without reading them.
+    pub fn add<T: Table<Row = Counters>>(&mut self, key: &T::Key, deltas: &[i64]) {
+        self.command.adds.push(Add { key: row_key::<T>(key), deltas: deltas.to_vec() });
+    }
+
+    /// Whether nothing would be written.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.command.writes.is_empty() && self.command.adds.is_empty()
+    }
+
+    /// Commits: when it returns, the change is durable on a majority of the partition's drives and every read sees it.
+    ///
+    /// # Errors
+    /// [`MetaError::Conflict`] where a row that was read has changed: nothing was done. [`MetaError::Unknown`] where the
+    /// drive that leads failed meanwhile. Others: nothing was done.
+    pub async fn commit(self) -> Result<Committed, MetaError> {
+        let command = Bytes::from(self.command.encode());
+        if command.len() > TRANSACTION_BYTES_MAX {
+            return Err(MetaError::TooLarge { bytes: command.len(), limit: TRANSACTION_BYTES_MAX });
+        }
+        let mut leader = Arc::clone(&self.reader.leader);
+        loop {
+            match propose(&leader, self.reader.partition, command.clone()).await? {
+                Answer::Applied(Outcome::Committed { index, time }) => {
+                    return Ok(Committed { version: index, time });
+                }
+                Answer::Applied(Outcome::Conflict) => return Err(MetaError::Conflict),
+                Answer::Busy => return Err(MetaError::Busy),
+                // It was not logged and will not be: the next leader may do it. The checks hold whoever leads.
+                Answer::NotLeader => {
+                    leader = self.view.leader_after(leader.term, &*self.env.clock).await?;
+                }
+            }
+        }
+    }
+}
+
+async fn propose(leader: &Leader, partition: PartitionId, command: Bytes) -> Result<Answer, MetaError> {
+    let events = leader.events.as_ref().ok_or(MetaError::ReadOnly)?;
+    let (reply, answer) = oneshot::channel();
+    match events.try_send(Event::Propose { partition, command, reply }) {
+        Ok(()) => answer.await.map_err(|_| MetaError::Unknown { partition }),
+        Err(TrySendError::Full(_)) => Err(MetaError::Busy),
+        // Its drive has failed, and it was not told of this transaction: another one will lead.
+        Err(TrySendError::Closed(_)) => Ok(Answer::NotLeader),
+    }
+}
