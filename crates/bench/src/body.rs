@@ -59,10 +59,7 @@ impl Payload {
         crc_before_stamp.update(&data[..shared]);
         Self {
             sha_before_stamp: hashed(&data[..shared]),
-            chunk_hashes: data[..last_chunk]
-                .chunks(SIGNED_CHUNK_BYTES)
-                .map(sha256)
-                .collect(),
+            chunk_hashes: data[..last_chunk].chunks(SIGNED_CHUNK_BYTES).map(sha256).collect(),
             last_chunk_before_stamp: hashed(&data[last_chunk..shared]),
             crc_before_stamp,
             stamp_len,
@@ -84,10 +81,7 @@ impl Payload {
         let mut bytes = [0; STAMP_BYTES];
         bytes[..8].copy_from_slice(&mixed(number).to_le_bytes());
         bytes[8..].copy_from_slice(&number.to_le_bytes());
-        Stamp {
-            bytes,
-            len: self.stamp_len,
-        }
+        Stamp { bytes, len: self.stamp_len }
     }
 }
 
@@ -110,11 +104,7 @@ pub(crate) struct Pool(Vec<Rc<Payload>>);
 impl Pool {
     pub(crate) fn new(size: usize) -> Self {
         let count = (POOL_BYTES / size.max(1)).clamp(2, 64) as u64;
-        Self(
-            (0..count)
-                .map(|seed| Rc::new(Payload::new(size, seed ^ (size as u64) << 20)))
-                .collect(),
-        )
+        Self((0..count).map(|seed| Rc::new(Payload::new(size, seed ^ (size as u64) << 20))).collect())
     }
 
     pub(crate) fn of(&self, number: u64) -> &Rc<Payload> {
@@ -135,15 +125,8 @@ pub(crate) fn put(
     let stamp = payload.stamp(number);
     let size = payload.len().to_string();
     let unsigned = [("content-length", size.as_str())];
-    let plain = |content| Head {
-        method: "PUT",
-        host,
-        path,
-        query: "",
-        content,
-        signed: &[],
-        unsigned: &unsigned,
-    };
+    let plain =
+        |content| Head { method: "PUT", host, path, query: "", content, signed: &[], unsigned: &unsigned };
     request.payload = Some(Rc::clone(payload));
     match kind {
         BodyKind::Unsigned => {
@@ -162,19 +145,13 @@ pub(crate) fn put(
         BodyKind::Trailer => put_trailer(
             request,
             signer,
-            &Head {
-                content: "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
-                ..plain("")
-            },
+            &Head { content: "STREAMING-UNSIGNED-PAYLOAD-TRAILER", ..plain("") },
             stamp,
         ),
         BodyKind::Chunked => put_signed_chunks(
             request,
             signer,
-            &Head {
-                content: "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
-                ..plain("")
-            },
+            &Head { content: "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", ..plain("") },
             stamp,
         ),
     }
@@ -186,13 +163,11 @@ fn put_trailer(request: &mut Request, signer: &mut Signer, head: &Head<'_>, stam
     };
     let mut crc = payload.crc_before_stamp;
     crc.update(stamp.as_slice());
-    let crc =
-        base64::engine::general_purpose::STANDARD.encode((crc.finalize() as u32).to_be_bytes());
+    let crc = base64::engine::general_purpose::STANDARD.encode((crc.finalize() as u32).to_be_bytes());
     let trailer = format!("0\r\nx-amz-checksum-crc32:{crc}\r\n\r\n");
     let size = payload.len().to_string();
-    let framing: usize = lengths(payload.len(), TRAILER_CHUNK_BYTES)
-        .map(|length| hex_digits(length) + 4)
-        .sum();
+    let framing: usize =
+        lengths(payload.len(), TRAILER_CHUNK_BYTES).map(|length| hex_digits(length) + 4).sum();
     let wire = (payload.len() + framing + trailer.len()).to_string();
     let signed = [
         ("content-encoding", "aws-chunked"),
@@ -202,11 +177,7 @@ fn put_trailer(request: &mut Request, signer: &mut Signer, head: &Head<'_>, stam
     ];
     signer.write_head(
         request.text(),
-        &Head {
-            signed: &signed,
-            unsigned: &[("content-length", &wire)],
-            ..*head
-        },
+        &Head { signed: &signed, unsigned: &[("content-length", &wire)], ..*head },
     );
     let mut start = 0;
     for length in lengths(payload.len(), TRAILER_CHUNK_BYTES) {
@@ -224,21 +195,13 @@ fn put_signed_chunks(request: &mut Request, signer: &mut Signer, head: &Head<'_>
         return;
     };
     let size = payload.len().to_string();
-    let framing: usize = lengths(payload.len(), SIGNED_CHUNK_BYTES)
-        .map(|length| hex_digits(length) + EXTENSION + 4)
-        .sum();
+    let framing: usize =
+        lengths(payload.len(), SIGNED_CHUNK_BYTES).map(|length| hex_digits(length) + EXTENSION + 4).sum();
     let wire = (payload.len() + framing + 1 + EXTENSION + 4).to_string();
-    let signed = [
-        ("content-encoding", "aws-chunked"),
-        ("x-amz-decoded-content-length", size.as_str()),
-    ];
+    let signed = [("content-encoding", "aws-chunked"), ("x-amz-decoded-content-length", size.as_str())];
     let mut signature = signer.write_head(
         request.text(),
-        &Head {
-            signed: &signed,
-            unsigned: &[("content-length", &wire)],
-            ..*head
-        },
+        &Head { signed: &signed, unsigned: &[("content-length", &wire)], ..*head },
     );
     let mut start = 0;
     for (index, length) in lengths(payload.len(), SIGNED_CHUNK_BYTES).enumerate() {
@@ -267,12 +230,7 @@ fn push_chunk_head(request: &mut Request, length: usize, signature: &[u8]) {
 }
 
 /// A range of the object: from the payload up to the stamp, then from the stamp (never cut by a range).
-fn push_range(
-    request: &mut Request,
-    payload: &Payload,
-    range: std::ops::Range<usize>,
-    stamp: Stamp,
-) {
+fn push_range(request: &mut Request, payload: &Payload, range: std::ops::Range<usize>, stamp: Stamp) {
     let shared = payload.shared().len();
     request.push_payload(range.start..range.end.min(shared));
     if range.end > shared {
@@ -281,9 +239,7 @@ fn push_range(
 }
 
 fn lengths(size: usize, chunk: usize) -> impl Iterator<Item = usize> {
-    (0..size)
-        .step_by(chunk)
-        .map(move |start| chunk.min(size - start))
+    (0..size).step_by(chunk).map(move |start| chunk.min(size - start))
 }
 
 fn hex_digits(length: usize) -> usize {

@@ -4,22 +4,19 @@
 
 use crate::error::BenchError;
 use crate::histogram::Histogram;
-use crate::request::{Expect, Request, slices};
+use crate::request::{Request, slices};
 use crate::response::Response;
+use crate::socket::{ANSWER_TIMEOUT, READ_BYTES, connect, label, resolve};
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::fd::OwnedFd;
 use rustix::net::RecvFlags;
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-const READ_BYTES: usize = 256 * 1024;
 const EVENTS_MAX: usize = 256;
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long answers may take that are outstanding when the window ends, or when a call waits for one.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 const RECONNECT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Makes requests and judges answers.
@@ -28,12 +25,7 @@ pub(crate) trait Driver {
     fn next(&mut self, slot: usize, request: &mut Request) -> bool;
 
     /// Judges an answer: what it did, or the label of its error.
-    fn finish(
-        &mut self,
-        slot: usize,
-        request: &Request,
-        response: &Response,
-    ) -> Result<Done, String>;
+    fn finish(&mut self, slot: usize, request: &Request, response: &Response) -> Result<Done, String>;
 
     /// No answer came: whether the request took effect is unknown.
     fn lost(&mut self, slot: usize, request: &Request);
@@ -99,13 +91,9 @@ pub(crate) fn run(
         },
     };
     for slot in 0..plan.connections as usize {
-        let stream = connect(address).map_err(|source| BenchError::Connect {
-            host: host.to_owned(),
-            source,
-        })?;
-        engine
-            .register(&stream, slot)
-            .map_err(|error| BenchError::io("watch a connection", error))?;
+        let stream =
+            connect(address).map_err(|source| BenchError::Connect { host: host.to_owned(), source })?;
+        engine.register(&stream, slot).map_err(|error| BenchError::io("watch a connection", error))?;
         engine.connections.push(Connection {
             stream,
             request: Request::default(),
@@ -171,9 +159,7 @@ impl Engine<'_> {
                 window_start = Instant::now();
             }
             let exhausted = self.in_flight == 0 && self.broken.is_empty();
-            let over = plan
-                .window
-                .is_some_and(|window| now >= window_start + window);
+            let over = plan.window.is_some_and(|window| now >= window_start + window);
             if self.phase != Phase::Drain && (exhausted || (self.phase == Phase::Window && over)) {
                 if self.phase == Phase::Warm {
                     edge(Edge::Start);
@@ -183,8 +169,7 @@ impl Engine<'_> {
                 edge(Edge::End);
                 drain_end = Some(Instant::now() + ANSWER_TIMEOUT);
             }
-            if self.phase == Phase::Drain
-                && (self.in_flight == 0 || drain_end.is_some_and(|end| now >= end))
+            if self.phase == Phase::Drain && (self.in_flight == 0 || drain_end.is_some_and(|end| now >= end))
             {
                 self.give_up();
                 return Ok(());
@@ -196,10 +181,7 @@ impl Engine<'_> {
 
     fn wait(&mut self, events: &mut Vec<epoll::Event>) -> Result<(), BenchError> {
         // Short enough that the ends of a window are met while no answers come.
-        let timeout = rustix::event::Timespec {
-            tv_sec: 0,
-            tv_nsec: 10_000_000,
-        };
+        let timeout = rustix::event::Timespec { tv_sec: 0, tv_nsec: 10_000_000 };
         match epoll::wait(&self.epoll, spare_capacity(events), Some(&timeout)) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(BenchError::io("wait for answers", error)),
@@ -271,29 +253,18 @@ impl Engine<'_> {
     fn receive(&mut self, slot: usize) {
         let connection = &mut self.connections[slot];
         let droppable = connection.response.droppable(&connection.request.expect);
-        let length = usize::try_from(droppable)
-            .unwrap_or(READ_BYTES)
-            .min(READ_BYTES);
+        let length = usize::try_from(droppable).unwrap_or(READ_BYTES).min(READ_BYTES);
         let read = if length > 0 {
             // Linux discards what a stream holds, without copying it, when a read asks for truncation.
-            rustix::net::recv(
-                &connection.stream,
-                &mut self.buffer[..length],
-                RecvFlags::TRUNC,
-            )
-            .map(|(_, bytes)| bytes)
-            .map_err(io::Error::from)
+            rustix::net::recv(&connection.stream, &mut self.buffer[..length], RecvFlags::TRUNC)
+                .map(|(_, bytes)| bytes)
+                .map_err(io::Error::from)
         } else {
             (&connection.stream).read(&mut self.buffer)
         };
         let bytes = match read {
             Ok(bytes) => bytes,
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
-                ) =>
-            {
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
                 return;
             }
             Err(error) => return self.fail(slot, &label(&error)),
@@ -312,9 +283,7 @@ impl Engine<'_> {
         }
         if length > 0 {
             connection.response.dropped(bytes as u64);
-        } else if let Err(what) = connection
-            .response
-            .feed(&self.buffer[..bytes], &connection.request.expect)
+        } else if let Err(what) = connection.response.feed(&self.buffer[..bytes], &connection.request.expect)
         {
             return self.fail(slot, what);
         }
@@ -327,9 +296,7 @@ impl Engine<'_> {
         let connection = &mut self.connections[slot];
         let latency = connection.started.elapsed();
         self.in_flight -= 1;
-        let result = self
-            .driver
-            .finish(slot, &connection.request, &connection.response);
+        let result = self.driver.finish(slot, &connection.request, &connection.response);
         // An answer before the whole request was sent leaves bytes that nobody reads: the connection is spent.
         let spent = connection.response.close || connection.state == State::Sending;
         connection.state = State::Idle;
@@ -360,19 +327,14 @@ impl Engine<'_> {
     }
 
     fn reconnect(&mut self, slot: usize) {
-        let reopened =
-            connect(self.address).and_then(|stream| self.register(&stream, slot).map(|()| stream));
+        let reopened = connect(self.address).and_then(|stream| self.register(&stream, slot).map(|()| stream));
         match reopened {
             Ok(stream) => {
                 self.connections[slot].stream = stream;
                 self.start(slot);
             }
             Err(error) => {
-                *self
-                    .outcome
-                    .errors
-                    .entry(format!("connect: {}", label(&error)))
-                    .or_default() += 1;
+                *self.outcome.errors.entry(format!("connect: {}", label(&error))).or_default() += 1;
                 // Otherwise a socket that has ended would be reported on every wait. Closed ones are gone already.
                 let _ = epoll::delete(&self.epoll, &self.connections[slot].stream);
                 self.connections[slot].state = State::Broken;
@@ -405,12 +367,7 @@ impl Engine<'_> {
     }
 
     fn register(&self, stream: &TcpStream, slot: usize) -> io::Result<()> {
-        Ok(epoll::add(
-            &self.epoll,
-            stream,
-            EventData::new_u64(slot as u64),
-            EventFlags::IN,
-        )?)
+        Ok(epoll::add(&self.epoll, stream, EventData::new_u64(slot as u64), EventFlags::IN)?)
     }
 
     fn watch(&self, slot: usize, flags: EventFlags) {
@@ -429,54 +386,6 @@ enum Progress {
     Finished,
     Blocked,
     Failed,
-}
-
-/// One request on a connection of its own, answered or failed when this returns.
-pub(crate) fn call(host: &str, request: &mut Request) -> Result<Response, BenchError> {
-    request.close_text();
-    let attempt = || -> io::Result<Response> {
-        let mut stream =
-            TcpStream::connect_timeout(&resolve(host).map_err(io::Error::other)?, CONNECT_TIMEOUT)?;
-        stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
-        stream.write_all(&request.to_bytes())?;
-        let mut response = Response::new();
-        let mut buffer = vec![0; READ_BYTES];
-        while !response.is_done() {
-            let bytes = stream.read(&mut buffer)?;
-            if bytes == 0 && !response.end() {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            response
-                .feed(&buffer[..bytes], &Expect::Text)
-                .map_err(io::Error::other)?;
-        }
-        Ok(response)
-    };
-    attempt().map_err(|source| BenchError::Connect {
-        host: host.to_owned(),
-        source,
-    })
-}
-
-fn resolve(host: &str) -> Result<SocketAddr, BenchError> {
-    let found = host
-        .to_socket_addrs()
-        .and_then(|mut found| found.next().ok_or_else(|| io::ErrorKind::NotFound.into()));
-    found.map_err(|source| BenchError::Connect {
-        host: host.to_owned(),
-        source,
-    })
-}
-
-fn connect(address: SocketAddr) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect_timeout(&address, CONNECT_TIMEOUT)?;
-    stream.set_nodelay(true)?;
-    stream.set_nonblocking(true)?;
-    Ok(stream)
-}
-
-fn label(error: &io::Error) -> String {
-    format!("{:?}", error.kind())
 }
 
 #[cfg(test)]

@@ -19,11 +19,7 @@ pub(crate) struct Histogram {
 
 impl Histogram {
     pub(crate) fn new() -> Self {
-        Self {
-            counts: vec![0; BUCKETS],
-            total: 0,
-            max_ns: 0,
-        }
+        Self { counts: vec![0; BUCKETS], total: 0, max_ns: 0 }
     }
 
     pub(crate) fn record(&mut self, time: Duration) {
@@ -92,11 +88,7 @@ mod tests {
         while value < u64::MAX / 3 {
             for ns in [value, value + value / 3, value * 2 - 1] {
                 let error = middle_ns(bucket(ns)).abs_diff(ns) as f64 / ns as f64;
-                assert!(
-                    error <= 0.01,
-                    "{ns} is reported as {}",
-                    middle_ns(bucket(ns))
-                );
+                assert!(error <= 0.01, "{ns} is reported as {}", middle_ns(bucket(ns)));
             }
             value *= 2;
         }
@@ -108,10 +100,7 @@ mod tests {
         let mut last = 0;
         for ns in 0..100_000_u64 {
             let at = bucket(ns);
-            assert!(
-                at == last || at == last + 1,
-                "{ns} jumps from {last} to {at}"
-            );
+            assert!(at == last || at == last + 1, "{ns} jumps from {last} to {at}");
             last = at;
         }
     }
@@ -125,10 +114,7 @@ mod tests {
         }
         for (fraction, expected) in [(0.5, 5.0), (0.9, 9.0), (0.99, 9.9)] {
             let found = histogram.percentile_ms(fraction).unwrap();
-            assert!(
-                (found - expected).abs() / expected <= 0.01,
-                "{fraction}: {found}"
-            );
+            assert!((found - expected).abs() / expected <= 0.01, "{fraction}: {found}");
         }
         assert_eq!(histogram.max_ms(), Some(10.0));
     }

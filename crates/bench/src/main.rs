@@ -10,6 +10,7 @@ mod body;
 mod client;
 mod error;
 mod histogram;
+mod listing;
 mod options;
 mod process;
 mod report;
@@ -17,7 +18,9 @@ mod request;
 mod response;
 mod server;
 mod sign;
+mod socket;
 mod suite;
+mod target;
 mod workload;
 
 use clap::Parser;
@@ -26,7 +29,7 @@ use options::{Endpoint, Options};
 use report::{Report, Row};
 use server::Server;
 use std::process::ExitCode;
-use suite::{Pools, Target};
+use target::{Pools, Target};
 
 fn main() -> ExitCode {
     match run(&Options::parse()) {
@@ -47,42 +50,27 @@ fn run(options: &Options) -> Result<String, BenchError> {
     // Declared before the targets: they clean up while the servers are still there.
     let (mut servers, mut targets) = (Vec::new(), Vec::new());
     match &options.url {
-        Some(url) => targets.push(at(options, "rustfs", url, options.pid, &pools)?),
-        None => targets.push(started(
-            options,
-            "rustfs",
-            Server::start_own(options)?,
-            &mut servers,
-            &pools,
-        )?),
+        Some(url) => targets.push(at(options, &options.name, url, options.pid, &pools)?),
+        None => {
+            targets.push(started(options, &options.name, Server::start_own(options)?, &mut servers, &pools)?)
+        }
     }
     if let Some(path) = &options.minio {
-        targets.push(started(
-            options,
-            "minio",
-            Server::start_minio(options, path)?,
-            &mut servers,
-            &pools,
-        )?);
+        targets.push(started(options, "minio", Server::start_minio(options, path)?, &mut servers, &pools)?);
     }
     for url in &options.against {
         targets.push(at(options, &url.host, url, None, &pools)?);
     }
+    for index in 1..targets.len() {
+        let name = unused_name(&targets[index].name, &targets[..index]);
+        targets[index].name = name;
+    }
     let rows = suite::run(options, &mut targets, &mut say)?;
-    for target in targets
-        .iter_mut()
-        .filter(|target| !target.own && !options.keep)
-    {
+    for target in targets.iter_mut().filter(|target| !target.own && !options.keep) {
         target.clean_up()?;
     }
     let base = targets.get(1).map(|target| target.name.clone());
-    let report = Report {
-        rows,
-        base,
-        command: command_line(),
-        machine,
-        load_at_end: process::load(),
-    };
+    let report = Report { rows, base, command: command_line(), machine, load_at_end: process::load() };
     Ok(if options.json {
         report.json()
     } else if options.markdown {
@@ -106,10 +94,7 @@ fn at(
             url.host
         );
     }
-    let credentials = url
-        .credentials
-        .clone()
-        .unwrap_or_else(|| options.credentials());
+    let credentials = url.credentials.clone().unwrap_or_else(|| options.credentials());
     Target::prepare(options, name, (&url.host, pid, false), pools, &credentials)
 }
 
@@ -122,13 +107,14 @@ fn started(
 ) -> Result<Target, BenchError> {
     let (host, pid) = (server.host.clone(), server.pid());
     servers.push(server);
-    Target::prepare(
-        options,
-        name,
-        (&host, Some(pid), true),
-        pools,
-        &options.credentials(),
-    )
+    Target::prepare(options, name, (&host, Some(pid), true), pools, &options.credentials())
+}
+
+/// Rows are told apart by the names of their servers.
+fn unused_name(name: &str, others: &[Target]) -> String {
+    let is_free = |name: &String| others.iter().all(|other| other.name != *name);
+    let numbered = (2..).map(|number| format!("{name}-{number}"));
+    std::iter::once(name.to_owned()).chain(numbered).find(is_free).unwrap_or_default()
 }
 
 fn say(row: &Row) {
@@ -172,10 +158,7 @@ mod tests {
 
     #[test]
     fn a_report_shows_no_secrets() {
-        assert_eq!(
-            without_login("--against=http://key:secret@h:1"),
-            "--against=http://h:1"
-        );
+        assert_eq!(without_login("--against=http://key:secret@h:1"), "--against=http://h:1");
         assert_eq!(without_login("http://h:1"), "http://h:1");
         assert_eq!(without_login("a@b"), "a@b");
     }

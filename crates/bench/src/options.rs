@@ -13,6 +13,9 @@ pub(crate) struct Options {
     /// The server to measure, http://[key:secret@]host:port; without it the release build is started on fresh drives.
     #[arg(long)]
     pub(crate) url: Option<Endpoint>,
+    /// What the first server is called in the report.
+    #[arg(long, default_value = "rustfs")]
+    pub(crate) name: String,
     /// A peer to measure in the same rounds, http://[key:secret@]host:port; the first one is what ratios are against.
     #[arg(long)]
     pub(crate) against: Vec<Endpoint>,
@@ -79,10 +82,7 @@ pub(crate) struct Options {
 
 impl Options {
     pub(crate) fn credentials(&self) -> Credentials {
-        Credentials {
-            access_key: self.access_key.clone(),
-            secret_key: self.secret_key.clone(),
-        }
+        Credentials { access_key: self.access_key.clone(), secret_key: self.secret_key.clone() }
     }
 }
 
@@ -111,32 +111,22 @@ impl FromStr for Endpoint {
     type Err = String;
 
     fn from_str(url: &str) -> Result<Self, String> {
-        let rest = url
-            .strip_prefix("http://")
-            .ok_or_else(|| format!("{url}: only http:// can be measured"))?;
+        let rest =
+            url.strip_prefix("http://").ok_or_else(|| format!("{url}: only http:// can be measured"))?;
         let rest = rest.trim_end_matches('/');
-        let (login, host) = rest
-            .rsplit_once('@')
-            .map_or((None, rest), |(login, host)| (Some(login), host));
+        let (login, host) = rest.rsplit_once('@').map_or((None, rest), |(login, host)| (Some(login), host));
         if host.is_empty() || host.contains('/') {
             return Err(format!("{url}: expected http://[key:secret@]host:port"));
         }
         let credentials = match login.map(|login| login.split_once(':')) {
             None => None,
-            Some(Some((key, secret))) => Some(Credentials {
-                access_key: key.to_owned(),
-                secret_key: secret.to_owned(),
-            }),
+            Some(Some((key, secret))) => {
+                Some(Credentials { access_key: key.to_owned(), secret_key: secret.to_owned() })
+            }
             Some(None) => return Err(format!("{url}: expected key:secret before the @")),
         };
-        let has_port = host
-            .rsplit_once(':')
-            .is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-        let host = if has_port {
-            host.to_owned()
-        } else {
-            format!("{host}:80")
-        };
+        let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+        let host = if has_port { host.to_owned() } else { format!("{host}:80") };
         Ok(Self { host, credentials })
     }
 }
@@ -212,23 +202,11 @@ mod tests {
     #[test]
     fn urls_carry_credentials_or_not() {
         let plain: Endpoint = "http://localhost:9000/".parse().unwrap();
-        assert_eq!(
-            plain,
-            Endpoint {
-                host: "localhost:9000".into(),
-                credentials: None
-            }
-        );
+        assert_eq!(plain, Endpoint { host: "localhost:9000".into(), credentials: None });
         let login: Endpoint = "http://key:se:c@ret@10.0.0.1".parse().unwrap();
         assert_eq!(login.host, "10.0.0.1:80");
         assert_eq!(login.credentials.unwrap().secret_key, "se:c@ret");
-        for wrong in [
-            "https://h:1",
-            "h:1",
-            "http://",
-            "http://key@h:1",
-            "http://h:1/path",
-        ] {
+        for wrong in ["https://h:1", "h:1", "http://", "http://key@h:1", "http://h:1/path"] {
             assert!(wrong.parse::<Endpoint>().is_err(), "{wrong}");
         }
     }
@@ -252,13 +230,7 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         <Options as clap::CommandFactory>::command().debug_assert();
-        let options = Options::parse_from([
-            "bench",
-            "--body",
-            "signed,trailer",
-            "--connections",
-            "16,128",
-        ]);
+        let options = Options::parse_from(["bench", "--body", "signed,trailer", "--connections", "16,128"]);
         assert_eq!(options.body, [BodyKind::Signed, BodyKind::Trailer]);
         assert_eq!(options.connections, [16, 128]);
     }

@@ -62,29 +62,17 @@ fn cpu_s(pid: u32) -> Option<f64> {
 fn parse_stat(stat: &str) -> Option<u64> {
     // The name in parentheses may hold spaces and parentheses itself.
     let fields: Vec<&str> = stat[stat.rfind(')')? + 2..].split(' ').collect();
-    fields
-        .get(11..15)?
-        .iter()
-        .map(|field| field.parse::<u64>().ok())
-        .sum()
+    fields.get(11..15)?.iter().map(|field| field.parse::<u64>().ok()).sum()
 }
 
 fn written_bytes(pid: u32) -> Option<u64> {
-    field(
-        &fs::read_to_string(format!("/proc/{pid}/io")).ok()?,
-        "write_bytes:",
-    )
+    field(&fs::read_to_string(format!("/proc/{pid}/io")).ok()?, "write_bytes:")
 }
 
 fn machine_cpu_s() -> Option<f64> {
     let stat = fs::read_to_string("/proc/stat").ok()?;
-    let ticks: Vec<u64> = stat
-        .lines()
-        .next()?
-        .split_whitespace()
-        .skip(1)
-        .map_while(|field| field.parse().ok())
-        .collect();
+    let ticks: Vec<u64> =
+        stat.lines().next()?.split_whitespace().skip(1).map_while(|field| field.parse().ok()).collect();
     // user, nice, system, then idle and iowait, then irq, softirq and what the hypervisor took.
     let busy: u64 = ticks.get(..3)?.iter().chain(ticks.get(5..8)?).sum();
     Some(busy as f64 / ticks_per_second())
@@ -97,10 +85,7 @@ fn ticks_per_second() -> f64 {
 /// Resident memory now and at its highest since [`reset_peak`], in bytes.
 pub(crate) fn resident_bytes(pid: u32) -> Option<(u64, u64)> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    Some((
-        field(&status, "VmRSS:")? << 10,
-        field(&status, "VmHWM:")? << 10,
-    ))
+    Some((field(&status, "VmRSS:")? << 10, field(&status, "VmHWM:")? << 10))
 }
 
 /// Makes the peak start over; where that is not permitted, the peak is since the start of the process.
@@ -109,12 +94,7 @@ pub(crate) fn reset_peak(pid: u32) -> bool {
 }
 
 fn field(text: &str, name: &str) -> Option<u64> {
-    text.lines()
-        .find_map(|line| line.strip_prefix(name))?
-        .split_whitespace()
-        .next()?
-        .parse()
-        .ok()
+    text.lines().find_map(|line| line.strip_prefix(name))?.split_whitespace().next()?.parse().ok()
 }
 
 /// The process of this machine that listens where `host` points.
@@ -128,9 +108,9 @@ pub(crate) fn listener(host: &str) -> Option<u32> {
         let Ok(links) = fs::read_dir(format!("/proc/{pid}/fd")) else {
             return false;
         };
-        links.flatten().any(|link| {
-            fs::read_link(link.path()).is_ok_and(|target| target.as_os_str() == wanted.as_str())
-        })
+        links
+            .flatten()
+            .any(|link| fs::read_link(link.path()).is_ok_and(|target| target.as_os_str() == wanted.as_str()))
     };
     fs::read_dir("/proc")
         .ok()?
@@ -147,13 +127,8 @@ fn listening_inode(table: &str, address: SocketAddr) -> Option<u64> {
         let (ip, port) = fields.get(1)?.split_once(':')?;
         let same_port = u16::from_str_radix(port, 16).ok()? == address.port();
         let wildcard = ip.bytes().all(|digit| digit == b'0') && address.ip().is_loopback();
-        let listens =
-            same_port && *fields.get(3)? == LISTEN && (wildcard || ip == proc_ip(address));
-        if listens {
-            fields.get(9)?.parse().ok()
-        } else {
-            None
-        }
+        let listens = same_port && *fields.get(3)? == LISTEN && (wildcard || ip == proc_ip(address));
+        if listens { fields.get(9)?.parse().ok() } else { None }
     })
 }
 
@@ -168,9 +143,7 @@ fn proc_ip(address: SocketAddr) -> String {
         if cfg!(target_endian = "little") {
             word.reverse();
         }
-        word.iter()
-            .map(|byte| format!("{byte:02X}"))
-            .collect::<String>()
+        word.iter().map(|byte| format!("{byte:02X}")).collect::<String>()
     };
     bytes.chunks(4).map(word).collect()
 }
@@ -184,23 +157,15 @@ pub(crate) fn machine() -> String {
         .lines()
         .find_map(|line| line.strip_prefix("model name")?.split_once(": "))
         .map_or("unknown processor", |(_, name)| name);
-    let memory_gib =
-        field(&read("/proc/meminfo"), "MemTotal:").unwrap_or(0) as f64 / f64::from(1 << 20);
+    let memory_gib = field(&read("/proc/meminfo"), "MemTotal:").unwrap_or(0) as f64 / f64::from(1 << 20);
     let kernel = read("/proc/sys/kernel/osrelease");
-    format!(
-        "{cores} cores ({model}), {memory_gib:.0} GiB, Linux {}, load {}",
-        kernel.trim(),
-        load()
-    )
+    format!("{cores} cores ({model}), {memory_gib:.0} GiB, Linux {}, load {}", kernel.trim(), load())
 }
 
 /// The load averages of 1, 5 and 15 minutes.
 pub(crate) fn load() -> String {
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    load.split_whitespace()
-        .take(3)
-        .collect::<Vec<_>>()
-        .join(" ")
+    load.split_whitespace().take(3).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -227,12 +192,8 @@ mod tests {
     fn this_process_has_figures() {
         let one = Snapshot::take(Some(std::process::id()));
         let two = Snapshot::take(Some(std::process::id())).since(&one);
-        assert!(
-            two.server_cpu_s.is_some() && two.machine_cpu_s.is_some() && two.client_cpu_s.is_some()
-        );
-        assert!(
-            resident_bytes(std::process::id()).is_some_and(|(now, peak)| now > 0 && peak >= now)
-        );
+        assert!(two.server_cpu_s.is_some() && two.machine_cpu_s.is_some() && two.client_cpu_s.is_some());
+        assert!(resident_bytes(std::process::id()).is_some_and(|(now, peak)| now > 0 && peak >= now));
         assert_eq!(two.plus(&Snapshot::default()).server_cpu_s, None);
     }
 }

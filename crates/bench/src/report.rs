@@ -40,10 +40,7 @@ impl Row {
             *self.outcome.errors.entry(label).or_default() += count;
         }
         self.used = self.used.plus(&other.used);
-        self.resident = self
-            .resident
-            .zip(other.resident)
-            .map(|((_, one), (now, two))| (now, one.max(two)));
+        self.resident = self.resident.zip(other.resident).map(|((_, one), (now, two))| (now, one.max(two)));
         self.rates.extend(other.rates);
     }
 
@@ -53,11 +50,7 @@ impl Row {
 
     fn mib_per_second(&self) -> Option<f64> {
         let bytes = self.outcome.done.bytes as f64;
-        if bytes > 0.0 {
-            ratio(bytes / f64::from(1 << 20), self.outcome.seconds)
-        } else {
-            None
-        }
+        if bytes > 0.0 { ratio(bytes / f64::from(1 << 20), self.outcome.seconds) } else { None }
     }
 
     fn cpu_ms(&self, seconds: Option<f64>) -> Option<f64> {
@@ -82,27 +75,15 @@ impl Row {
 
     /// Errors by label, and what else makes the row doubtful.
     fn remarks(&self) -> String {
-        let mut remarks: Vec<String> = self
-            .outcome
-            .errors
-            .iter()
-            .map(|(label, count)| format!("{count} x {label}"))
-            .collect();
+        let mut remarks: Vec<String> =
+            self.outcome.errors.iter().map(|(label, count)| format!("{count} x {label}")).collect();
         if self.outcome.done.operations == 0 {
             remarks.push("nothing done".to_owned());
         }
-        if self
-            .used
-            .client_cpu_s
-            .is_some_and(|seconds| seconds > 0.85 * self.outcome.seconds)
-        {
+        if self.used.client_cpu_s.is_some_and(|seconds| seconds > 0.85 * self.outcome.seconds) {
             remarks.push("client at its limit".to_owned());
         }
-        if remarks.is_empty() {
-            "0".to_owned()
-        } else {
-            remarks.join("; ")
-        }
+        if remarks.is_empty() { "0".to_owned() } else { remarks.join("; ") }
     }
 }
 
@@ -120,29 +101,16 @@ impl Report {
     pub(crate) fn text(&self) -> String {
         let table = self.table();
         let widths: Vec<usize> = (0..table[0].len())
-            .map(|column| {
-                table
-                    .iter()
-                    .map(|row| row[column].chars().count())
-                    .max()
-                    .unwrap_or(0)
-            })
+            .map(|column| table.iter().map(|row| row[column].chars().count()).max().unwrap_or(0))
             .collect();
-        let mut out = format!(
-            "{}\n{}; load at the end {}\n\n",
-            self.command, self.machine, self.load_at_end
-        );
+        let mut out = format!("{}\n{}; load at the end {}\n\n", self.command, self.machine, self.load_at_end);
         for row in &table {
             let cells: Vec<String> = row
                 .iter()
                 .zip(&widths)
                 .enumerate()
                 .map(|(column, (cell, &width))| {
-                    if column < LEFT_COLUMNS {
-                        format!("{cell:<width$}")
-                    } else {
-                        format!("{cell:>width$}")
-                    }
+                    if column < LEFT_COLUMNS { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
                 })
                 .collect();
             out.push_str(cells.join("  ").trim_end());
@@ -152,18 +120,15 @@ impl Report {
     }
 
     pub(crate) fn markdown(&self) -> String {
-        let mut out = format!(
-            "`{}`\n\n{}; load at the end {}\n\n",
-            self.command, self.machine, self.load_at_end
-        );
+        let mut out =
+            format!("`{}`\n\n{}; load at the end {}\n\n", self.command, self.machine, self.load_at_end);
         for (index, row) in self.table().iter().enumerate() {
             let cells: Vec<String> = row.iter().map(|cell| cell.replace('|', "\\|")).collect();
             // Writing to a string cannot fail.
             let _ = writeln!(out, "| {} |", cells.join(" | "));
             if index == 0 {
-                let rule: Vec<&str> = (0..row.len())
-                    .map(|column| if column < LEFT_COLUMNS { "---" } else { "---:" })
-                    .collect();
+                let rule: Vec<&str> =
+                    (0..row.len()).map(|column| if column < LEFT_COLUMNS { "---" } else { "---:" }).collect();
                 let _ = writeln!(out, "| {} |", rule.join(" | "));
             }
         }
@@ -219,14 +184,8 @@ impl Report {
             latency.max_ms(),
         ];
         cells.extend(figures.map(figure));
-        cells.extend(
-            [
-                row.server_ms(),
-                row.cpu_ms(row.used.client_cpu_s),
-                row.written_per_byte(),
-            ]
-            .map(figure),
-        );
+        cells
+            .extend([row.server_ms(), row.cpu_ms(row.used.client_cpu_s), row.written_per_byte()].map(figure));
         cells.extend(
             [
                 mib(row.resident.map(|(now, _)| now)),
@@ -237,9 +196,8 @@ impl Report {
         );
         if self.base.is_some() {
             let (rate, cpu) = self.against_base(row);
-            let range = self.rate_range(row).map_or(String::new(), |(low, high)| {
-                format!(" ({low:.1}-{high:.1})")
-            });
+            let range =
+                self.rate_range(row).map_or(String::new(), |(low, high)| format!(" ({low:.1}-{high:.1})"));
             cells.extend([
                 rate.map_or("-".to_owned(), |rate| format!("{rate:.2}x{range}")),
                 cpu.map_or("-".to_owned(), |cpu| format!("{cpu:.3}x")),
@@ -251,9 +209,7 @@ impl Report {
 
     fn base_of(&self, row: &Row) -> Option<&Row> {
         let base = self.base.as_ref().filter(|&base| *base != row.server)?;
-        self.rows
-            .iter()
-            .find(|other| other.server == *base && other.subject == row.subject)
+        self.rows.iter().find(|other| other.server == *base && other.subject == row.subject)
     }
 
     /// Rate and server CPU of an operation in terms of the base's.
@@ -262,25 +218,15 @@ impl Report {
             return (None, None);
         };
         let of = |mine: Option<f64>, theirs: Option<f64>| ratio(mine?, theirs?);
-        (
-            of(row.rate(), base.rate()),
-            of(row.server_ms(), base.server_ms()),
-        )
+        (of(row.rate(), base.rate()), of(row.server_ms(), base.server_ms()))
     }
 
     /// The smallest and largest ratio that a single round gave.
     fn rate_range(&self, row: &Row) -> Option<(f64, f64)> {
         let base = self.base_of(row).filter(|_| row.rates.len() > 1)?;
-        let ratios: Vec<f64> = row
-            .rates
-            .iter()
-            .zip(&base.rates)
-            .filter_map(|(&mine, &theirs)| ratio(mine, theirs))
-            .collect();
-        Some((
-            ratios.iter().copied().reduce(f64::min)?,
-            ratios.iter().copied().reduce(f64::max)?,
-        ))
+        let ratios: Vec<f64> =
+            row.rates.iter().zip(&base.rates).filter_map(|(&mine, &theirs)| ratio(mine, theirs)).collect();
+        Some((ratios.iter().copied().reduce(f64::min)?, ratios.iter().copied().reduce(f64::max)?))
     }
 }
 
@@ -326,111 +272,4 @@ fn whole(value: Option<f64>) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::client::Done;
-    use crate::histogram::Histogram;
-    use std::collections::BTreeMap;
-    use std::time::Duration;
-
-    fn row(server: &str, operations: u64, cpu_s: f64) -> Row {
-        let mut latency = Histogram::new();
-        latency.record(Duration::from_millis(2));
-        let outcome = Outcome {
-            latency,
-            done: Done {
-                operations,
-                bytes: operations * 4096,
-            },
-            seconds: 10.0,
-            errors: BTreeMap::new(),
-        };
-        let used = Snapshot {
-            server_cpu_s: Some(cpu_s),
-            server_written_bytes: Some(operations * 8192),
-            client_cpu_s: Some(0.5),
-            machine_cpu_s: Some(cpu_s + 1.0),
-        };
-        let subject = Subject {
-            operation: "PUT".into(),
-            size: "4 KiB".into(),
-            connections: 16,
-        };
-        Row {
-            subject,
-            server: server.into(),
-            outcome,
-            used,
-            resident: Some((1 << 20, 2 << 20)),
-            rates: vec![operations as f64 / 10.0],
-            stores: true,
-        }
-    }
-
-    fn report(rows: Vec<Row>) -> Report {
-        Report {
-            rows,
-            base: Some("minio".into()),
-            command: "bench".into(),
-            machine: "2 cores".into(),
-            load_at_end: "1 1 1".into(),
-        }
-    }
-
-    #[test]
-    fn ratios_are_against_the_base_and_columns_are_aligned() {
-        let text = report(vec![row("rustfs", 25_000, 5.0), row("minio", 5_000, 10.0)]).text();
-        let lines: Vec<&str> = text.lines().skip(3).collect();
-        assert!(
-            lines[1].contains("5.00x") && lines[1].contains("0.100x") && lines[1].contains("2500"),
-            "{text}"
-        );
-        assert!(!lines[2].contains('x'), "{text}");
-        let end = lines[0].find("ops/s").unwrap() + 5;
-        assert!(
-            lines[1][..end].ends_with("2500") && lines[2][..end].ends_with(" 500"),
-            "{text}"
-        );
-    }
-
-    #[test]
-    fn errors_and_idleness_are_never_hidden() {
-        let mut bad = row("rustfs", 0, 5.0);
-        bad.outcome.errors.insert("HTTP 503 SlowDown".into(), 7);
-        let text = report(vec![bad]).markdown();
-        assert!(
-            text.contains("7 x HTTP 503 SlowDown; nothing done"),
-            "{text}"
-        );
-        assert!(
-            text.contains("`bench`") && text.contains("| --- |") && text.contains("---: |"),
-            "{text}"
-        );
-    }
-
-    #[test]
-    fn rounds_add_up_and_show_their_spread() {
-        let (mut mine, mut base) = (row("rustfs", 10_000, 5.0), row("minio", 5_000, 5.0));
-        mine.merge(row("rustfs", 30_000, 5.0));
-        base.merge(row("minio", 5_000, 5.0));
-        let report = report(vec![mine, base]);
-        assert_eq!(report.rows[0].rate(), Some(2_000.0));
-        assert!(
-            report.text().contains("4.00x (2.0-6.0)"),
-            "{}",
-            report.text()
-        );
-        let json: Value = serde_json::from_str(&report.json()).unwrap();
-        assert_eq!(json["rows"][0]["rate_against_base"], 4.0);
-        assert_eq!(json["rows"][0]["written_per_byte_stored"], 2.0);
-    }
-
-    #[test]
-    fn figures_keep_three_digits() {
-        let shown: Vec<String> = [1234.5, 45.67, 4.567, 0.4567, 0.00456]
-            .map(|value| figure(Some(value)))
-            .into();
-        assert_eq!(shown, ["1234", "45.7", "4.57", "0.457", "0.0046"]);
-        assert_eq!(figure(None), "-");
-    }
-}
+mod tests;

@@ -21,11 +21,7 @@ pub(crate) enum Expect {
     #[default]
     Text,
     /// An object: `whole` compares all of it, otherwise its middle is dropped unseen.
-    Object {
-        payload: Rc<Payload>,
-        stamp: Stamp,
-        whole: bool,
-    },
+    Object { payload: Rc<Payload>, stamp: Stamp, whole: bool },
 }
 
 /// One request, and how much of it has been sent.
@@ -115,11 +111,7 @@ impl Request {
 
     /// Everything that goes over the wire, copied together.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
-        self.parts
-            .iter()
-            .flat_map(|part| self.bytes(part))
-            .copied()
-            .collect()
+        self.parts.iter().flat_map(|part| self.bytes(part)).copied().collect()
     }
 
     fn bytes(&self, part: &Part) -> &[u8] {
@@ -145,10 +137,7 @@ mod tests {
     fn a_request_sent_in_pieces_of_any_size_is_sent_whole() {
         let pool = Pool::new(1_000);
         for step in [1, 7, 100, 999, 5_000] {
-            let mut request = Request {
-                payload: Some(Rc::clone(pool.of(0))),
-                ..Request::default()
-            };
+            let mut request = Request { payload: Some(Rc::clone(pool.of(0))), ..Request::default() };
             request.text().extend_from_slice(b"head");
             for range in [0..300, 300..300, 300..900] {
                 request.push(b"chunk");
@@ -161,12 +150,8 @@ mod tests {
             while !request.is_sent() {
                 let mut room = slices();
                 let count = request.unsent(&mut room);
-                let next: Vec<u8> = room[..count]
-                    .iter()
-                    .flat_map(|slice| slice.iter())
-                    .copied()
-                    .take(step)
-                    .collect();
+                let next: Vec<u8> =
+                    room[..count].iter().flat_map(|slice| slice.iter()).copied().take(step).collect();
                 sent.extend_from_slice(&next);
                 request.advance(next.len());
             }

@@ -74,21 +74,13 @@ impl Response {
                 Stage::Length(left) => {
                     let rest = self.take(data, left, expect);
                     let left = left - (data.len() - rest.len()) as u64;
-                    self.stage = if left == 0 {
-                        Stage::Done
-                    } else {
-                        Stage::Length(left)
-                    };
+                    self.stage = if left == 0 { Stage::Done } else { Stage::Length(left) };
                     rest
                 }
                 Stage::Chunk(left) => {
                     let rest = self.take(data, left, expect);
                     let left = left - (data.len() - rest.len()) as u64;
-                    self.stage = if left == 0 {
-                        Stage::ChunkEnd
-                    } else {
-                        Stage::Chunk(left)
-                    };
+                    self.stage = if left == 0 { Stage::ChunkEnd } else { Stage::Chunk(left) };
                     rest
                 }
                 Stage::ChunkSize | Stage::ChunkEnd | Stage::Trailer => self.feed_line(data)?,
@@ -96,11 +88,7 @@ impl Response {
                 Stage::Done => data,
             };
         }
-        if data.is_empty() {
-            Ok(())
-        } else {
-            Err("bytes after the answer")
-        }
+        if data.is_empty() { Ok(()) } else { Err("bytes after the answer") }
     }
 
     /// The connection ended; whether the answer is whole.
@@ -147,11 +135,7 @@ impl Response {
         } else {
             self.partial.extend_from_slice(data);
             let Some(end) = head_end(&self.partial) else {
-                return if self.partial.len() > HEAD_BYTES_MAX {
-                    Err("an endless head")
-                } else {
-                    Ok(&[])
-                };
+                return if self.partial.len() > HEAD_BYTES_MAX { Err("an endless head") } else { Ok(&[]) };
             };
             (end, &self.partial[..end])
         };
@@ -168,11 +152,7 @@ impl Response {
     fn feed_line<'a>(&mut self, data: &'a [u8]) -> Result<&'a [u8], &'static str> {
         let Some(end) = data.iter().position(|&byte| byte == b'\n') else {
             self.partial.extend_from_slice(data);
-            return if self.partial.len() > HEAD_BYTES_MAX {
-                Err("an endless chunk head")
-            } else {
-                Ok(&[])
-            };
+            return if self.partial.len() > HEAD_BYTES_MAX { Err("an endless chunk head") } else { Ok(&[]) };
         };
         self.partial.extend_from_slice(&data[..end]);
         let line = self.partial.trim_ascii();
@@ -196,12 +176,7 @@ impl Response {
             data.split_at(usize::try_from(left).map_or(data.len(), |left| left.min(data.len())));
         match expect {
             Expect::Object { payload, stamp, .. } if self.status < 300 => {
-                self.intact &= matches(
-                    payload.shared(),
-                    stamp.as_slice(),
-                    self.length as usize,
-                    mine,
-                );
+                self.intact &= matches(payload.shared(), stamp.as_slice(), self.length as usize, mine);
             }
             _ => {
                 let room = TEXT_BYTES_MAX.saturating_sub(self.body.len());
@@ -248,15 +223,8 @@ fn head_end(data: &[u8]) -> Option<usize> {
 
 fn parse_head(head: &[u8]) -> Result<ParsedHead, &'static str> {
     let mut lines = head.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
-    let status = lines
-        .next()
-        .and_then(status_of)
-        .ok_or("an answer that is not HTTP/1")?;
-    let mut parsed = ParsedHead {
-        status,
-        close: false,
-        stage: Stage::UntilClose,
-    };
+    let status = lines.next().and_then(status_of).ok_or("an answer that is not HTTP/1")?;
+    let mut parsed = ParsedHead { status, close: false, stage: Stage::UntilClose };
     for line in lines {
         let Some(colon) = line.iter().position(|&byte| byte == b':') else {
             continue;
@@ -264,14 +232,8 @@ fn parse_head(head: &[u8]) -> Result<ParsedHead, &'static str> {
         let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
         if name.eq_ignore_ascii_case(b"content-length") {
             let length = number(value, 10).ok_or("a content-length that is no number")?;
-            parsed.stage = if length == 0 {
-                Stage::Done
-            } else {
-                Stage::Length(length)
-            };
-        } else if name.eq_ignore_ascii_case(b"transfer-encoding")
-            && value.eq_ignore_ascii_case(b"chunked")
-        {
+            parsed.stage = if length == 0 { Stage::Done } else { Stage::Length(length) };
+        } else if name.eq_ignore_ascii_case(b"transfer-encoding") && value.eq_ignore_ascii_case(b"chunked") {
             parsed.stage = Stage::ChunkSize;
         } else if name.eq_ignore_ascii_case(b"connection") {
             parsed.close = value.eq_ignore_ascii_case(b"close");
@@ -290,10 +252,7 @@ fn status_of(line: &[u8]) -> Option<u16> {
 }
 
 fn chunk_size(line: &[u8]) -> Option<u64> {
-    let end = line
-        .iter()
-        .position(|&byte| byte == b';')
-        .unwrap_or(line.len());
+    let end = line.iter().position(|&byte| byte == b';').unwrap_or(line.len());
     number(line[..end].trim_ascii(), 16)
 }
 
@@ -302,101 +261,4 @@ fn number(digits: &[u8], radix: u32) -> Option<u64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::body::Pool;
-    use std::rc::Rc;
-
-    fn read(wire: &[u8], step: usize, expect: &Expect) -> Result<Response, &'static str> {
-        let mut response = Response::new();
-        for piece in wire.chunks(step) {
-            response.feed(piece, expect)?;
-        }
-        Ok(response)
-    }
-
-    #[test]
-    fn answers_are_read_in_pieces_of_any_size() {
-        let answers: [(&[u8], u16, &[u8]); 5] = [
-            (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", 200, b"hello"),
-            (b"HTTP/1.1 204 No Content\r\n\r\n", 204, b""),
-            (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nhel\r\n2;x=y\r\nlo\r\n0\r\nt: v\r\n\r\n", 200, b"hello"),
-            (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", 200, b""),
-            (b"HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\n\r\nno", 404, b"no"),
-        ];
-        for (wire, status, body) in answers {
-            for step in 1..=wire.len() {
-                let response = read(wire, step, &Expect::Text).unwrap();
-                assert!(response.is_done());
-                assert_eq!((response.status, response.body.as_slice()), (status, body));
-            }
-        }
-    }
-
-    #[test]
-    fn what_is_not_http_is_an_error() {
-        for wire in [
-            &b"SMTP ready\r\n\r\n"[..],
-            b"HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\n",
-            b"HTTP/1.1 204 N\r\n\r\nmore",
-        ] {
-            assert!(read(wire, wire.len(), &Expect::Text).is_err());
-        }
-    }
-
-    #[test]
-    fn a_body_without_length_ends_with_the_connection() {
-        let mut response = read(b"HTTP/1.1 200 OK\r\n\r\nhello", 9, &Expect::Text).unwrap();
-        assert!(!response.is_done());
-        assert!(response.end() && response.close);
-    }
-
-    #[test]
-    fn one_wrong_byte_of_an_object_is_noticed_wherever_it_is_read() {
-        let pool = Pool::new(10_000);
-        let payload = Rc::clone(pool.of(3));
-        let object = [payload.shared(), payload.stamp(3).as_slice()].concat();
-        let expect = Expect::Object {
-            stamp: payload.stamp(3),
-            payload,
-            whole: true,
-        };
-        let head = b"HTTP/1.1 200 OK\r\ncontent-length: 10000\r\n\r\n";
-        let wire = [&head[..], &object].concat();
-        for step in [1, 13, 4_096, 20_000] {
-            let response = read(&wire, step, &expect).unwrap();
-            assert!(response.is_done() && response.intact && response.length == 10_000);
-            for at in [0, 5_000, 9_983, 9_984, 9_999] {
-                let mut wrong = wire.clone();
-                wrong[head.len() + at] ^= 1;
-                assert!(
-                    !read(&wrong, step, &expect).unwrap().intact,
-                    "byte {at} in steps of {step}"
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn the_middle_of_an_object_can_be_dropped() {
-        let pool = Pool::new(10_000);
-        let payload = Rc::clone(pool.of(3));
-        let object = [payload.shared(), payload.stamp(3).as_slice()].concat();
-        let expect = Expect::Object {
-            stamp: payload.stamp(3),
-            payload,
-            whole: false,
-        };
-        let mut response = read(
-            b"HTTP/1.1 200 OK\r\ncontent-length: 10000\r\n\r\n",
-            99,
-            &expect,
-        )
-        .unwrap();
-        response.feed(&object[..100], &expect).unwrap();
-        assert_eq!(response.droppable(&expect), 10_000 - 100 - TAIL_BYTES);
-        response.dropped(5_000);
-        response.feed(&object[5_100..], &expect).unwrap();
-        assert!(response.is_done() && response.intact && response.length == 10_000);
-    }
-}
+mod tests;

@@ -32,64 +32,26 @@ impl Server {
             return Err(BenchError::NoServer(options.server.clone()));
         }
         let (folder, host) = (fresh_folder(options, "rustfs")?, free_host()?);
-        let Credentials {
-            access_key,
-            secret_key,
-        } = options.credentials();
+        let Credentials { access_key, secret_key } = options.credentials();
         let mut command = Command::new(&options.server);
-        command
-            .arg("server")
-            .args(["--address", &host])
-            .arg(drives(&folder, options.drives));
-        command.envs([
-            ("RUSTFS_ACCESS_KEY", &access_key),
-            ("RUSTFS_SECRET_KEY", &secret_key),
-        ]);
-        Self::start(
-            "rustfs",
-            command,
-            (host, folder, options.keep),
-            "/health/ready",
-        )
+        command.arg("server").args(["--address", &host]).arg(drives(&folder, options.drives));
+        command.envs([("RUSTFS_ACCESS_KEY", &access_key), ("RUSTFS_SECRET_KEY", &secret_key)]);
+        Self::start("rustfs", command, (host, folder, options.keep), "/health/ready")
     }
 
     /// MinIO's server, from `path` or wherever it is installed.
     pub(crate) fn start_minio(options: &Options, path: &str) -> Result<Self, BenchError> {
-        let binary = if path == "auto" {
-            find_minio()
-        } else {
-            Some(PathBuf::from(path))
-        };
-        let binary = binary
-            .filter(|path| path.is_file())
-            .ok_or(BenchError::NoMinio)?;
+        let binary = if path == "auto" { find_minio() } else { Some(PathBuf::from(path)) };
+        let binary = binary.filter(|path| path.is_file()).ok_or(BenchError::NoMinio)?;
         let (folder, host, console) = (fresh_folder(options, "minio")?, free_host()?, free_host()?);
-        let Credentials {
-            access_key,
-            secret_key,
-        } = options.credentials();
+        let Credentials { access_key, secret_key } = options.credentials();
         let mut command = Command::new(binary);
-        command.args([
-            "server",
-            "--quiet",
-            "--address",
-            &host,
-            "--console-address",
-            &console,
-        ]);
+        command.args(["server", "--quiet", "--address", &host, "--console-address", &console]);
         command.arg(drives(&folder, options.drives));
-        command.envs([
-            ("MINIO_ROOT_USER", &access_key),
-            ("MINIO_ROOT_PASSWORD", &secret_key),
-        ]);
+        command.envs([("MINIO_ROOT_USER", &access_key), ("MINIO_ROOT_PASSWORD", &secret_key)]);
         // Folders of the root file system are refused as drives otherwise.
         command.env("MINIO_CI_CD", "1");
-        Self::start(
-            "minio",
-            command,
-            (host, folder, options.keep),
-            "/minio/health/ready",
-        )
+        Self::start("minio", command, (host, folder, options.keep), "/minio/health/ready")
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -105,20 +67,10 @@ impl Server {
         let (host, folder, keep) = place;
         let log = File::create(folder.join("log"))
             .map_err(|error| BenchError::io("create the server's log", error))?;
-        let second = log
-            .try_clone()
-            .map_err(|error| BenchError::io("open the server's log", error))?;
+        let second = log.try_clone().map_err(|error| BenchError::io("open the server's log", error))?;
         command.stdin(Stdio::null()).stdout(log).stderr(second);
-        let child = command
-            .spawn()
-            .map_err(|error| BenchError::io(format!("start {name}"), error))?;
-        let mut server = Self {
-            child,
-            name,
-            host,
-            folder,
-            keep,
-        };
+        let child = command.spawn().map_err(|error| BenchError::io(format!("start {name}"), error))?;
+        let mut server = Self { child, name, host, folder, keep };
         server.wait_until_ready(health)?;
         Ok(server)
     }
@@ -134,9 +86,7 @@ impl Server {
                 });
             }
             // Another process may have taken the port meanwhile: its answers count for nothing.
-            if is_ready(&self.host, health)
-                && listener(&self.host).is_none_or(|pid| pid == self.child.id())
-            {
+            if is_ready(&self.host, health) && listener(&self.host).is_none_or(|pid| pid == self.child.id()) {
                 return Ok(());
             }
             std::thread::sleep(POLL);
@@ -166,11 +116,7 @@ impl Server {
             }
             std::thread::sleep(POLL);
         }
-        eprintln!(
-            "{} did not end in {} s after SIGTERM and is killed",
-            self.name,
-            STOP_TIMEOUT.as_secs()
-        );
+        eprintln!("{} did not end in {} s after SIGTERM and is killed", self.name, STOP_TIMEOUT.as_secs());
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -191,20 +137,11 @@ impl Drop for Server {
 
 /// `<folder>/d{1...4}`, as both servers take it; one drive goes without braces.
 fn drives(folder: &Path, count: u32) -> PathBuf {
-    folder.join(if count == 1 {
-        "d1".to_owned()
-    } else {
-        format!("d{{1...{count}}}")
-    })
+    folder.join(if count == 1 { "d1".to_owned() } else { format!("d{{1...{count}}}") })
 }
 
 fn fresh_folder(options: &Options, name: &str) -> Result<PathBuf, BenchError> {
-    let wrong = |error| {
-        BenchError::io(
-            format!("make fresh folders in {}", options.dir.display()),
-            error,
-        )
-    };
+    let wrong = |error| BenchError::io(format!("make fresh folders in {}", options.dir.display()), error);
     let folder = options.dir.join(format!("{name}-{}", std::process::id()));
     for drive in 1..=options.drives {
         fs::create_dir_all(folder.join(format!("d{drive}"))).map_err(wrong)?;
@@ -215,19 +152,14 @@ fn fresh_folder(options: &Options, name: &str) -> Result<PathBuf, BenchError> {
 /// A port that nobody listened on a moment ago.
 fn free_host() -> Result<String, BenchError> {
     let address = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-    address
-        .map(|address| address.to_string())
-        .map_err(|error| BenchError::io("find a free port", error))
+    address.map(|address| address.to_string()).map_err(|error| BenchError::io("find a free port", error))
 }
 
 fn is_ready(host: &str, path: &str) -> bool {
     let attempt = || -> std::io::Result<bool> {
         let mut stream = TcpStream::connect(host)?;
         stream.set_read_timeout(Some(Duration::from_secs(2)))?;
-        write!(
-            stream,
-            "GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n"
-        )?;
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n")?;
         let mut status = [0; 12];
         stream.read_exact(&mut status)?;
         Ok(status.ends_with(b" 200"))
@@ -241,17 +173,11 @@ fn find_minio() -> Option<PathBuf> {
         .output()
         .ok()
         .map(|out| String::from_utf8_lossy(&out.stdout).trim().to_owned());
-    let in_go = go_path
-        .filter(|path| !path.is_empty())
-        .map(|path| PathBuf::from(path).join("bin"));
+    let in_go = go_path.filter(|path| !path.is_empty()).map(|path| PathBuf::from(path).join("bin"));
     let in_path = std::env::var_os("PATH")
         .map(|path| std::env::split_paths(&path).collect::<Vec<_>>())
         .unwrap_or_default();
-    in_path
-        .into_iter()
-        .chain(in_go)
-        .map(|folder| folder.join("minio"))
-        .find(|path| path.is_file())
+    in_path.into_iter().chain(in_go).map(|folder| folder.join("minio")).find(|path| path.is_file())
 }
 
 #[cfg(test)]
@@ -270,17 +196,9 @@ mod tests {
         fs::create_dir_all(&folder).unwrap();
         let mut command = Command::new("sh");
         command.args(["-c", "echo no such drive; exit 3"]);
-        let result = Server::start(
-            "sh",
-            command,
-            (free_host().unwrap(), folder.clone(), false),
-            "/",
-        );
+        let result = Server::start("sh", command, (free_host().unwrap(), folder.clone(), false), "/");
         let text = result.err().unwrap().to_string();
-        assert!(
-            text.contains("no such drive") && text.contains('3'),
-            "{text}"
-        );
+        assert!(text.contains("no such drive") && text.contains('3'), "{text}");
         assert!(!folder.exists());
     }
 }

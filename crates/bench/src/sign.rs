@@ -8,8 +8,7 @@ use std::io::Write;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 /// SHA-256 of nothing, in hex.
-pub(crate) const EMPTY_SHA256: &str =
-    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+pub(crate) const EMPTY_SHA256: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 const REGION: &str = "us-east-1";
 
 /// A signature in lower-case hex.
@@ -79,29 +78,14 @@ impl Signer {
         if !head.query.is_empty() {
             put(out, &["?", head.query]);
         }
-        put(
-            out,
-            &[
-                " HTTP/1.1\r\nhost: ",
-                head.host,
-                "\r\nx-amz-date: ",
-                &self.timestamp,
-            ],
-        );
+        put(out, &[" HTTP/1.1\r\nhost: ", head.host, "\r\nx-amz-date: ", &self.timestamp]);
         put(out, &["\r\nx-amz-content-sha256: ", head.content, "\r\n"]);
         for (name, value) in head.signed.iter().chain(head.unsigned) {
             put(out, &[name, ": ", value, "\r\n"]);
         }
         put(
             out,
-            &[
-                "authorization: ",
-                ALGORITHM,
-                " Credential=",
-                &self.credentials.access_key,
-                "/",
-                &self.scope,
-            ],
+            &["authorization: ", ALGORITHM, " Credential=", &self.credentials.access_key, "/", &self.scope],
         );
         put(out, &[",SignedHeaders=", &self.names, ",Signature="]);
         out.extend_from_slice(&signature);
@@ -113,17 +97,7 @@ impl Signer {
     pub(crate) fn sign_chunk(&mut self, previous: &Signature, sha256: &[u8]) -> Signature {
         let text = &mut self.canonical;
         text.clear();
-        put(
-            text,
-            &[
-                ALGORITHM,
-                "-PAYLOAD\n",
-                &self.timestamp,
-                "\n",
-                &self.scope,
-                "\n",
-            ],
-        );
+        put(text, &[ALGORITHM, "-PAYLOAD\n", &self.timestamp, "\n", &self.scope, "\n"]);
         text.extend_from_slice(previous);
         put(text, &["\n", EMPTY_SHA256, "\n"]);
         text.extend_from_slice(&hex_of(sha256));
@@ -133,15 +107,9 @@ impl Signer {
     fn sign(&mut self, head: &Head<'_>) -> Signature {
         let text = &mut self.canonical;
         text.clear();
-        put(
-            text,
-            &[head.method, "\n", head.path, "\n", head.query, "\n"],
-        );
-        let own = [
-            ("host", head.host),
-            ("x-amz-content-sha256", head.content),
-            ("x-amz-date", &self.timestamp),
-        ];
+        put(text, &[head.method, "\n", head.path, "\n", head.query, "\n"]);
+        let own =
+            [("host", head.host), ("x-amz-content-sha256", head.content), ("x-amz-date", &self.timestamp)];
         let mut headers: Vec<(&str, &str)> = own.iter().chain(head.signed).copied().collect();
         headers.sort_unstable();
         self.names.clear();
@@ -155,10 +123,7 @@ impl Signer {
         put(text, &["\n", &self.names, "\n", head.content]);
         let canonical = hex_of(digest::digest(&digest::SHA256, text).as_ref());
         text.clear();
-        put(
-            text,
-            &[ALGORITHM, "\n", &self.timestamp, "\n", &self.scope, "\n"],
-        );
+        put(text, &[ALGORITHM, "\n", &self.timestamp, "\n", &self.scope, "\n"]);
         text.extend_from_slice(&canonical);
         hex_of(hmac::sign(&self.key, text).as_ref())
     }
@@ -184,10 +149,7 @@ fn put(out: &mut Vec<u8>, texts: &[&str]) {
 fn signing_key(secret: &str, day: &str) -> hmac::Key {
     let mut key = hmac::Key::new(hmac::HMAC_SHA256, format!("AWS4{secret}").as_bytes());
     for part in [day, REGION, "s3", "aws4_request"] {
-        key = hmac::Key::new(
-            hmac::HMAC_SHA256,
-            hmac::sign(&key, part.as_bytes()).as_ref(),
-        );
+        key = hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&key, part.as_bytes()).as_ref());
     }
     key
 }
@@ -215,11 +177,7 @@ fn civil(days: u64) -> (u64, u64, u64) {
     let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted = (5 * of_year + 2) / 153;
     let day = of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 {
-        shifted + 3
-    } else {
-        shifted - 9
-    };
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
     (year_of_era + era * 400 + u64::from(month <= 2), month, day)
 }
 
@@ -255,19 +213,10 @@ mod tests {
             unsigned: &[],
         };
         let signature = example().write_head(&mut out, &head);
-        assert_eq!(
-            text(&signature),
-            "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41"
-        );
+        assert_eq!(text(&signature), "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41");
         let out = String::from_utf8(out).unwrap();
-        assert!(
-            out.starts_with("GET /test.txt HTTP/1.1\r\nhost: examplebucket"),
-            "{out}"
-        );
-        assert!(
-            out.contains("SignedHeaders=host;range;x-amz-content-sha256;x-amz-date,"),
-            "{out}"
-        );
+        assert!(out.starts_with("GET /test.txt HTTP/1.1\r\nhost: examplebucket"), "{out}");
+        assert!(out.contains("SignedHeaders=host;range;x-amz-content-sha256;x-amz-date,"), "{out}");
         assert!(out.ends_with("\r\n\r\n"), "{out}");
     }
 
@@ -289,24 +238,12 @@ mod tests {
             unsigned: &[],
         };
         let seed = signer.write_head(&mut Vec::new(), &head);
-        assert_eq!(
-            text(&seed),
-            "4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9"
-        );
+        assert_eq!(text(&seed), "4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9");
         let mut previous = seed;
         for (length, expected) in [
-            (
-                65_536,
-                "ad80c730a21e5b8d04586a2213dd63b9a0e99e0e2307b0ade35a65485a288648",
-            ),
-            (
-                1_024,
-                "0055627c9e194cb4542bae2aa5492e3c1575bbb81b612b7d234b86a503ef5497",
-            ),
-            (
-                0,
-                "b6c6ea8a5354eaf15b3cb7646744f4275b71ea724fed81ceb9323e279d449df9",
-            ),
+            (65_536, "ad80c730a21e5b8d04586a2213dd63b9a0e99e0e2307b0ade35a65485a288648"),
+            (1_024, "0055627c9e194cb4542bae2aa5492e3c1575bbb81b612b7d234b86a503ef5497"),
+            (0, "b6c6ea8a5354eaf15b3cb7646744f4275b71ea724fed81ceb9323e279d449df9"),
         ] {
             let hash = digest::digest(&digest::SHA256, &vec![b'a'; length]);
             previous = signer.sign_chunk(&previous, hash.as_ref());

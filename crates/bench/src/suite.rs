@@ -1,171 +1,13 @@
 //! The order of windows: round by round, subject by subject, the servers taking turns within a subject (and in turn
 //! being first), so that what disturbs the machine meets all of them.
 
-use crate::body::{BodyKind, Pool};
-use crate::client::{self, Driver, Edge, Plan};
+use crate::body::BodyKind;
 use crate::error::BenchError;
-use crate::options::{Credentials, Operation, Options, Size};
-use crate::process::{Snapshot, reset_peak, resident_bytes};
+use crate::options::{Operation, Options, Size};
 use crate::report::{Row, Subject};
-use crate::request::Request;
-use crate::workload::{Access, Delete, Get, List, Objects, Put};
-use std::rc::Rc;
-use std::time::Duration;
+use crate::target::Target;
 
-const FILL_CONNECTIONS: u32 = 32;
 const LARGE: usize = 1 << 20;
-const LIST_OBJECT_BYTES: usize = 1024;
-
-/// A server that is measured.
-pub(crate) struct Target {
-    pub(crate) name: String,
-    pub(crate) pid: Option<u32>,
-    /// Its data goes with its folders.
-    pub(crate) own: bool,
-    access: Access,
-    list_access: Access,
-    objects: Vec<Objects>,
-    list_objects: Objects,
-    list_keys: u64,
-}
-
-impl Target {
-    /// Makes the buckets and fills the one that is listed.
-    pub(crate) fn prepare(
-        options: &Options,
-        name: &str,
-        place: (&str, Option<u32>, bool),
-        pools: &Pools,
-        credentials: &Credentials,
-    ) -> Result<Self, BenchError> {
-        let (host, pid, own) = place;
-        let run = format!("{:x}", std::process::id());
-        let mut target = Self {
-            name: name.to_owned(),
-            pid,
-            own,
-            access: Access::new(host, &options.bucket, credentials),
-            list_access: Access::new(host, &format!("{}-list", options.bucket), credentials),
-            objects: options
-                .sizes
-                .iter()
-                .zip(&pools.0)
-                .map(|(size, pool)| Objects::new(&run, size.0, Rc::clone(pool)))
-                .collect(),
-            list_objects: Objects::new("list", LIST_OBJECT_BYTES, Rc::clone(&pools.1)),
-            list_keys: 0,
-        };
-        create_bucket(&mut target.access)?;
-        if options.ops.contains(&Operation::List) {
-            create_bucket(&mut target.list_access)?;
-            target.fill_list(options.list_keys)?;
-        }
-        Ok(target)
-    }
-
-    fn fill_list(&mut self, wanted: u64) -> Result<(), BenchError> {
-        self.list_keys = count(&mut self.list_access)?;
-        if self.list_keys < wanted {
-            fill(
-                &self.name,
-                &mut self.list_access,
-                &mut self.list_objects,
-                wanted,
-            )?;
-            self.list_keys = count(&mut self.list_access)?;
-        }
-        if self.list_keys < wanted {
-            let errors = format!("{} of {wanted} keys are listed", self.list_keys);
-            return Err(BenchError::Preparation {
-                host: self.name.clone(),
-                what: "filling the list".to_owned(),
-                errors,
-            });
-        }
-        Ok(())
-    }
-
-    fn measure(&mut self, options: &Options, cell: &Cell) -> Result<Row, BenchError> {
-        let host = self.access.host.clone();
-        let objects = &mut self.objects[cell.size_index];
-        let wanted = cell.keys_wanted(options);
-        if (objects.present.len() as u64) < wanted {
-            fill(&self.name, &mut self.access, objects, wanted)?;
-        }
-        let window = Some(Duration::from_secs_f64(options.seconds));
-        // A warm-up would delete what the window is to delete.
-        let warmup = if cell.operation == Operation::Delete {
-            Duration::ZERO
-        } else {
-            Duration::from_secs_f64(options.warmup)
-        };
-        let plan = Plan {
-            connections: cell.connections,
-            warmup,
-            window,
-        };
-        let meter = Meter {
-            host: &host,
-            pid: self.pid,
-            name: &self.name,
-        };
-        match cell.operation {
-            Operation::Put => meter.run(
-                &plan,
-                cell,
-                &mut Put::new(&mut self.access, objects, cell.body, None),
-            ),
-            Operation::Get => meter.run(&plan, cell, &mut Get::new(&mut self.access, objects)),
-            Operation::Delete => {
-                meter.run(&plan, cell, &mut Delete::new(&mut self.access, objects))
-            }
-            Operation::List => meter.run(
-                &plan,
-                cell,
-                &mut List::new(
-                    &mut self.list_access,
-                    Some(self.list_keys),
-                    cell.connections,
-                ),
-            ),
-        }
-    }
-
-    /// Deletes what the windows of one size left.
-    fn delete_leftovers(&mut self, size_index: usize) -> Result<(), BenchError> {
-        empty(&mut self.access, &mut self.objects[size_index])
-    }
-
-    /// Leaves a server that is not ours as it was found.
-    pub(crate) fn clean_up(&mut self) -> Result<(), BenchError> {
-        for index in 0..self.objects.len() {
-            self.delete_leftovers(index)?;
-        }
-        empty(&mut self.list_access, &mut self.list_objects)?;
-        for access in [&mut self.access, &mut self.list_access] {
-            // It was perhaps not made here, and holds something else then: the server refuses.
-            let mut request = Request::default();
-            access.bucket_request(&mut request, "DELETE", "");
-            client::call(&access.host, &mut request)?;
-        }
-        Ok(())
-    }
-}
-
-/// Payloads of the sizes asked for, in their order, and of the list; shared by all servers.
-pub(crate) struct Pools(Vec<Rc<Pool>>, Rc<Pool>);
-
-impl Pools {
-    pub(crate) fn new(sizes: &[Size]) -> Self {
-        Self(
-            sizes
-                .iter()
-                .map(|size| Rc::new(Pool::new(size.0)))
-                .collect(),
-            Rc::new(Pool::new(LIST_OBJECT_BYTES)),
-        )
-    }
-}
 
 /// Measures everything; `say` is told of each window.
 pub(crate) fn run(
@@ -184,10 +26,7 @@ pub(crate) fn run(
                 }
                 let row = target.measure(options, &cell)?;
                 say(&row);
-                match rows
-                    .iter_mut()
-                    .find(|old| old.subject == row.subject && old.server == row.server)
-                {
+                match rows.iter_mut().find(|old| old.subject == row.subject && old.server == row.server) {
                     Some(old) => old.merge(row),
                     None => rows.push(row),
                 }
@@ -196,45 +35,33 @@ pub(crate) fn run(
     }
     let order = |server: &str| targets.iter().position(|target| target.name == server);
     let subjects: Vec<Subject> = rows.iter().map(|row| row.subject.clone()).collect();
-    rows.sort_by_key(|row| {
-        (
-            subjects.iter().position(|subject| *subject == row.subject),
-            order(&row.server),
-        )
-    });
+    rows.sort_by_key(|row| (subjects.iter().position(|subject| *subject == row.subject), order(&row.server)));
     Ok(rows)
 }
 
 /// One window to be measured on every server, or the cleaning between windows.
 #[derive(Clone)]
-struct Cell {
-    operation: Operation,
-    body: BodyKind,
-    size: Size,
-    size_index: usize,
-    connections: u32,
-    cleans: bool,
+pub(crate) struct Cell {
+    pub(crate) operation: Operation,
+    pub(crate) body: BodyKind,
+    pub(crate) size: Size,
+    pub(crate) size_index: usize,
+    pub(crate) connections: u32,
+    pub(crate) cleans: bool,
 }
 
 impl Cell {
-    fn subject(&self, several_bodies: bool) -> Subject {
+    pub(crate) fn subject(&self, several_bodies: bool) -> Subject {
         let operation = match self.operation {
             Operation::Put if several_bodies => format!("PUT {}", self.body.name()),
             other => other.name().to_owned(),
         };
-        let size = if self.operation == Operation::List {
-            "1,000 keys".to_owned()
-        } else {
-            self.size.to_string()
-        };
-        Subject {
-            operation,
-            size,
-            connections: self.connections,
-        }
+        let size =
+            if self.operation == Operation::List { "1,000 keys".to_owned() } else { self.size.to_string() };
+        Subject { operation, size, connections: self.connections }
     }
 
-    fn keys_wanted(&self, options: &Options) -> u64 {
+    pub(crate) fn keys_wanted(&self, options: &Options) -> u64 {
         match self.operation {
             Operation::Put | Operation::List => 0,
             Operation::Get if self.size.0 > LARGE => options.keys.min(64),
@@ -246,10 +73,7 @@ impl Cell {
 
 fn cells(options: &Options) -> Vec<Cell> {
     let mut cells = Vec::new();
-    let changes = options
-        .ops
-        .iter()
-        .any(|op| matches!(op, Operation::Put | Operation::Delete));
+    let changes = options.ops.iter().any(|op| matches!(op, Operation::Put | Operation::Delete));
     for &connections in &options.connections {
         for (size_index, &size) in options.sizes.iter().enumerate() {
             let cell = Cell {
@@ -261,22 +85,11 @@ fn cells(options: &Options) -> Vec<Cell> {
                 cleans: false,
             };
             for &operation in options.ops.iter().filter(|&&op| op != Operation::List) {
-                let bodies = if operation == Operation::Put {
-                    &options.body[..]
-                } else {
-                    &options.body[..1]
-                };
-                cells.extend(bodies.iter().map(|&body| Cell {
-                    operation,
-                    body,
-                    ..cell
-                }));
+                let bodies = if operation == Operation::Put { &options.body[..] } else { &options.body[..1] };
+                cells.extend(bodies.iter().map(|&body| Cell { operation, body, ..cell }));
             }
             if changes {
-                cells.push(Cell {
-                    cleans: true,
-                    ..cell
-                });
+                cells.push(Cell { cleans: true, ..cell });
             }
         }
         if options.ops.contains(&Operation::List) && !options.sizes.is_empty() {
@@ -291,125 +104,6 @@ fn cells(options: &Options) -> Vec<Cell> {
         }
     }
     cells
-}
-
-struct Meter<'a> {
-    host: &'a str,
-    pid: Option<u32>,
-    name: &'a str,
-}
-
-impl Meter<'_> {
-    fn run(&self, plan: &Plan, cell: &Cell, driver: &mut dyn Driver) -> Result<Row, BenchError> {
-        let (mut start, mut end, mut resident) = (Snapshot::default(), Snapshot::default(), None);
-        let outcome = client::run(self.host, plan, driver, &mut |edge| match edge {
-            Edge::Start => {
-                self.pid.map(reset_peak);
-                start = Snapshot::take(self.pid);
-            }
-            Edge::End => {
-                end = Snapshot::take(self.pid);
-                resident = self.pid.and_then(resident_bytes);
-            }
-        })?;
-        let rate = outcome.done.operations as f64 / outcome.seconds.max(1e-9);
-        let (subject, stores) = (cell.subject(true), cell.operation == Operation::Put);
-        Ok(Row {
-            subject,
-            server: self.name.to_owned(),
-            outcome,
-            used: end.since(&start),
-            resident,
-            rates: vec![rate],
-            stores,
-        })
-    }
-}
-
-fn create_bucket(access: &mut Access) -> Result<(), BenchError> {
-    let mut request = Request::default();
-    access.bucket_request(&mut request, "PUT", "");
-    let response = client::call(&access.host, &mut request)?;
-    let answer = response.error_label();
-    if response.status == 200 || answer.contains("BucketAlreadyOwnedByYou") {
-        return Ok(());
-    }
-    Err(BenchError::Refused {
-        host: access.host.clone(),
-        what: format!("create the bucket {}", access.bucket),
-        answer,
-    })
-}
-
-/// Puts objects until there are `wanted`.
-fn fill(
-    name: &str,
-    access: &mut Access,
-    objects: &mut Objects,
-    wanted: u64,
-) -> Result<(), BenchError> {
-    let missing = wanted.saturating_sub(objects.present.len() as u64);
-    let limit = objects.next_number() + missing;
-    let host = access.host.clone();
-    let outcome = client::run(
-        &host,
-        &until_done(),
-        &mut Put::new(access, objects, BodyKind::Unsigned, Some(limit)),
-        &mut |_| {},
-    )?;
-    let rate = outcome.done.operations as f64 / outcome.seconds.max(1e-9);
-    eprintln!("{name}: {missing} objects put before the window, {rate:.0}/s");
-    if (objects.present.len() as u64) < wanted {
-        let errors = format!("{:?}", outcome.errors);
-        return Err(BenchError::Preparation {
-            host,
-            what: "putting objects".to_owned(),
-            errors,
-        });
-    }
-    Ok(())
-}
-
-fn empty(access: &mut Access, objects: &mut Objects) -> Result<(), BenchError> {
-    let host = access.host.clone();
-    let outcome = client::run(
-        &host,
-        &until_done(),
-        &mut Delete::new(access, objects),
-        &mut |_| {},
-    )?;
-    if !outcome.errors.is_empty() {
-        eprintln!("{host}: objects may be left behind: {:?}", outcome.errors);
-    }
-    Ok(())
-}
-
-fn count(access: &mut Access) -> Result<u64, BenchError> {
-    let host = access.host.clone();
-    let mut list = List::once(access);
-    let outcome = client::run(
-        &host,
-        &Plan {
-            connections: 1,
-            ..until_done()
-        },
-        &mut list,
-        &mut |_| {},
-    )?;
-    let errors = format!("{:?}", outcome.errors);
-    list.found.ok_or(BenchError::Preparation {
-        host,
-        what: "listing".to_owned(),
-        errors,
-    })
-}
-
-fn until_done() -> Plan {
-    Plan {
-        connections: FILL_CONNECTIONS,
-        warmup: Duration::ZERO,
-        window: None,
-    }
 }
 
 #[cfg(test)]

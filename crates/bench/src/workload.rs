@@ -5,7 +5,7 @@ use crate::body::{self, BodyKind, Pool, mixed};
 use crate::client::{Done, Driver};
 use crate::options::Credentials;
 use crate::request::{Expect, Request};
-use crate::response::{Response, between};
+use crate::response::Response;
 use crate::sign::{EMPTY_SHA256, Head, Signer};
 use std::fmt::Write;
 use std::rc::Rc;
@@ -13,9 +13,7 @@ use std::time::SystemTime;
 
 /// Objects of at most this size are compared whole on every GET, others on one of [`WHOLE_EACH`].
 const WHOLE_BYTES_MAX: usize = 64 * 1024;
-const WHOLE_EACH: u64 = 16;
-/// Keys of a page.
-const PAGE_KEYS: usize = 1000;
+pub(crate) const WHOLE_EACH: u64 = 16;
 
 /// A bucket of a server, and who asks.
 pub(crate) struct Access {
@@ -54,33 +52,19 @@ impl Access {
     }
 
     /// DeleteObjects of `keys`, quietly, with the checksum that SDKs send.
-    pub(crate) fn delete_request<'a>(
-        &mut self,
-        request: &mut Request,
-        keys: impl Iterator<Item = &'a str>,
-    ) {
-        let mut xml = String::from(
-            "<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Quiet>true</Quiet>",
-        );
+    pub(crate) fn delete_request<'a>(&mut self, request: &mut Request, keys: impl Iterator<Item = &'a str>) {
+        let mut xml =
+            String::from("<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Quiet>true</Quiet>");
         for key in keys {
             // Writing to a string cannot fail. Keys made here need no escapes.
             let _ = write!(xml, "<Object><Key>{key}</Key></Object>");
         }
         xml.push_str("</Delete>");
         let (host, path) = (self.host.clone(), format!("/{}", self.bucket));
-        let (hash, crc, length) = (
-            body::sha256_hex(xml.as_bytes()),
-            body::crc32_base64(xml.as_bytes()),
-            xml.len().to_string(),
-        );
-        let signed = [
-            ("x-amz-checksum-crc32", crc.as_str()),
-            ("x-amz-sdk-checksum-algorithm", "CRC32"),
-        ];
-        let unsigned = [
-            ("content-length", length.as_str()),
-            ("content-type", "application/xml"),
-        ];
+        let (hash, crc, length) =
+            (body::sha256_hex(xml.as_bytes()), body::crc32_base64(xml.as_bytes()), xml.len().to_string());
+        let signed = [("x-amz-checksum-crc32", crc.as_str()), ("x-amz-sdk-checksum-algorithm", "CRC32")];
+        let unsigned = [("content-length", length.as_str()), ("content-type", "application/xml")];
         let head = Head {
             method: "POST",
             host: &host,
@@ -108,13 +92,7 @@ pub(crate) struct Objects {
 impl Objects {
     /// `run` keeps the keys of several runs apart.
     pub(crate) fn new(run: &str, size: usize, pool: Rc<Pool>) -> Self {
-        Self {
-            run: run.to_owned(),
-            size,
-            pool,
-            next: 0,
-            present: Vec::new(),
-        }
+        Self { run: run.to_owned(), size, pool, next: 0, present: Vec::new() }
     }
 
     /// The number that the next new object gets.
@@ -123,12 +101,7 @@ impl Objects {
     }
 
     pub(crate) fn key(&self, number: u64) -> String {
-        format!(
-            "{:02x}/{}-{}-{number:08}",
-            mixed(number) & 255,
-            self.run,
-            self.size
-        )
+        format!("{:02x}/{}-{}-{number:08}", mixed(number) & 255, self.run, self.size)
     }
 
     fn path(&self, bucket: &str, number: u64) -> String {
@@ -155,14 +128,7 @@ impl<'a> Put<'a> {
         kind: BodyKind,
         limit: Option<u64>,
     ) -> Self {
-        Self {
-            access,
-            objects,
-            kind,
-            limit,
-            again: Vec::new(),
-            failures: 0,
-        }
+        Self { access, objects, kind, limit, again: Vec::new(), failures: 0 }
     }
 
     fn failed(&mut self, number: u64) {
@@ -186,30 +152,15 @@ impl Driver for Put<'_> {
         let path = self.objects.path(&self.access.bucket, number);
         let payload = self.objects.pool.of(number);
         self.access.signer.set_time(unix_seconds());
-        body::put(
-            request,
-            &mut self.access.signer,
-            &self.access.host,
-            &path,
-            self.kind,
-            (payload, number),
-        );
+        body::put(request, &mut self.access.signer, &self.access.host, &path, self.kind, (payload, number));
         request.numbers.push(number);
         true
     }
 
-    fn finish(
-        &mut self,
-        _slot: usize,
-        request: &Request,
-        response: &Response,
-    ) -> Result<Done, String> {
+    fn finish(&mut self, _slot: usize, request: &Request, response: &Response) -> Result<Done, String> {
         if response.status == 200 {
             self.objects.present.extend_from_slice(&request.numbers);
-            return Ok(Done {
-                operations: 1,
-                bytes: self.objects.size as u64,
-            });
+            return Ok(Done { operations: 1, bytes: self.objects.size as u64 });
         }
         self.failed(request.numbers[0]);
         Err(response.error_label())
@@ -229,11 +180,7 @@ pub(crate) struct Get<'a> {
 
 impl<'a> Get<'a> {
     pub(crate) fn new(access: &'a mut Access, objects: &'a Objects) -> Self {
-        Self {
-            access,
-            objects,
-            count: 0,
-        }
+        Self { access, objects, count: 0 }
     }
 }
 
@@ -243,8 +190,7 @@ impl Driver for Get<'_> {
             return false;
         }
         self.count += 1;
-        let number =
-            self.objects.present[(mixed(self.count) % self.objects.present.len() as u64) as usize];
+        let number = self.objects.present[(mixed(self.count) % self.objects.present.len() as u64) as usize];
         let path = self.objects.path(&self.access.bucket, number);
         self.access.signer.set_time(unix_seconds());
         let head = Head {
@@ -259,30 +205,17 @@ impl Driver for Get<'_> {
         self.access.signer.write_head(request.text(), &head);
         let payload = Rc::clone(self.objects.pool.of(number));
         let whole = self.objects.size <= WHOLE_BYTES_MAX || self.count.is_multiple_of(WHOLE_EACH);
-        request.expect = Expect::Object {
-            stamp: payload.stamp(number),
-            payload,
-            whole,
-        };
+        request.expect = Expect::Object { stamp: payload.stamp(number), payload, whole };
         true
     }
 
-    fn finish(
-        &mut self,
-        _slot: usize,
-        _request: &Request,
-        response: &Response,
-    ) -> Result<Done, String> {
+    fn finish(&mut self, _slot: usize, _request: &Request, response: &Response) -> Result<Done, String> {
         match response.status {
-            200 if response.length != self.objects.size as u64 => Err(format!(
-                "{} bytes instead of {}",
-                response.length, self.objects.size
-            )),
+            200 if response.length != self.objects.size as u64 => {
+                Err(format!("{} bytes instead of {}", response.length, self.objects.size))
+            }
             200 if !response.intact => Err("WRONG BYTES".to_owned()),
-            200 => Ok(Done {
-                operations: 1,
-                bytes: response.length,
-            }),
+            200 => Ok(Done { operations: 1, bytes: response.length }),
             _ => Err(response.error_label()),
         }
     }
@@ -301,11 +234,7 @@ impl<'a> Delete<'a> {
     pub(crate) const BATCH: usize = 100;
 
     pub(crate) fn new(access: &'a mut Access, objects: &'a mut Objects) -> Self {
-        Self {
-            access,
-            objects,
-            batch: Self::BATCH,
-        }
+        Self { access, objects, batch: Self::BATCH }
     }
 }
 
@@ -313,243 +242,21 @@ impl Driver for Delete<'_> {
     fn next(&mut self, _slot: usize, request: &mut Request) -> bool {
         let keep = self.objects.present.len().saturating_sub(self.batch);
         request.numbers.extend(self.objects.present.drain(keep..));
-        let keys: Vec<String> = request
-            .numbers
-            .iter()
-            .map(|&number| self.objects.key(number))
-            .collect();
+        let keys: Vec<String> = request.numbers.iter().map(|&number| self.objects.key(number)).collect();
         if !keys.is_empty() {
-            self.access
-                .delete_request(request, keys.iter().map(String::as_str));
+            self.access.delete_request(request, keys.iter().map(String::as_str));
         }
         !keys.is_empty()
     }
 
-    fn finish(
-        &mut self,
-        _slot: usize,
-        request: &Request,
-        response: &Response,
-    ) -> Result<Done, String> {
+    fn finish(&mut self, _slot: usize, request: &Request, response: &Response) -> Result<Done, String> {
         if response.status != 200 || memmem(&response.body, b"<Error>") {
             return Err(response.error_label());
         }
-        Ok(Done {
-            operations: request.numbers.len() as u64,
-            bytes: 0,
-        })
+        Ok(Done { operations: request.numbers.len() as u64, bytes: 0 })
     }
 
     fn lost(&mut self, _slot: usize, _request: &Request) {}
-}
-
-/// Walks over all pages, each connection for itself, again and again or once.
-pub(crate) struct List<'a> {
-    access: &'a mut Access,
-    /// What a walk must find; `None` while nobody knows.
-    expected: Option<u64>,
-    once: bool,
-    walks: Vec<Walk>,
-    pages: u64,
-    /// Keys that the last finished walk found.
-    pub(crate) found: Option<u64>,
-}
-
-#[derive(Clone, Default)]
-struct Walk {
-    token: Option<String>,
-    keys: u64,
-    last_key: String,
-    ended: bool,
-}
-
-impl<'a> List<'a> {
-    pub(crate) fn new(access: &'a mut Access, expected: Option<u64>, connections: u32) -> Self {
-        Self {
-            access,
-            expected,
-            once: false,
-            walks: vec![Walk::default(); connections as usize],
-            pages: 0,
-            found: None,
-        }
-    }
-
-    /// One walk on one connection, to count what is there.
-    pub(crate) fn once(access: &'a mut Access) -> Self {
-        Self {
-            once: true,
-            ..Self::new(access, None, 1)
-        }
-    }
-
-    fn page(&mut self, slot: usize, text: &str) -> Result<(), String> {
-        self.pages += 1;
-        let whole = self.pages.is_multiple_of(WHOLE_EACH);
-        let page = Page::parse(text, whole).ok_or("a page that is not understood")?;
-        let walk = &mut self.walks[slot];
-        if page.keys > 0 && page.first_key <= walk.last_key.as_str() {
-            return Err("keys out of order between pages".to_owned());
-        }
-        walk.keys += page.keys;
-        page.last_key.clone_into(&mut walk.last_key);
-        walk.token = page.next_token;
-        if walk.token.is_none() {
-            let walk = std::mem::replace(
-                walk,
-                Walk {
-                    ended: self.once,
-                    ..Walk::default()
-                },
-            );
-            self.found = Some(walk.keys);
-            if self.expected.is_some_and(|expected| expected != walk.keys) {
-                return Err(format!(
-                    "{} keys listed instead of {}",
-                    walk.keys,
-                    self.expected.unwrap_or_default()
-                ));
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Driver for List<'_> {
-    fn next(&mut self, slot: usize, request: &mut Request) -> bool {
-        if self.walks[slot].ended {
-            return false;
-        }
-        let query = match &self.walks[slot].token {
-            Some(token) => format!(
-                "continuation-token={}&list-type=2&max-keys={PAGE_KEYS}",
-                percent(token)
-            ),
-            None => format!("list-type=2&max-keys={PAGE_KEYS}"),
-        };
-        self.access.bucket_request(request, "GET", &query);
-        true
-    }
-
-    fn finish(
-        &mut self,
-        slot: usize,
-        _request: &Request,
-        response: &Response,
-    ) -> Result<Done, String> {
-        if response.status != 200 {
-            return Err(response.error_label());
-        }
-        let text = std::str::from_utf8(&response.body).map_err(|_| "a page that is not UTF-8")?;
-        let result = self.page(slot, text);
-        if result.is_err() {
-            self.walks[slot] = Walk {
-                ended: self.once,
-                ..Walk::default()
-            };
-        }
-        result.map(|()| Done {
-            operations: 1,
-            bytes: 0,
-        })
-    }
-
-    fn lost(&mut self, slot: usize, _request: &Request) {
-        self.walks[slot] = Walk::default();
-    }
-}
-
-/// What a walk needs of a page.
-struct Page<'a> {
-    keys: u64,
-    first_key: &'a str,
-    last_key: &'a str,
-    next_token: Option<String>,
-}
-
-impl<'a> Page<'a> {
-    /// `whole` looks at every key; otherwise the number that the page gives is believed.
-    fn parse(text: &'a str, whole: bool) -> Option<Self> {
-        let counted = || text.matches("<Key>").count() as u64;
-        let stated = element(text, "KeyCount").and_then(|count| count.parse().ok());
-        let keys = match stated {
-            Some(count) if !whole => count,
-            Some(count) if count != counted() => return None,
-            _ => counted(),
-        };
-        if whole
-            && !text
-                .split("<Key>")
-                .skip(1)
-                .filter_map(|rest| rest.split('<').next())
-                .is_sorted_by(|one, two| one < two)
-        {
-            return None;
-        }
-        let first_key = between(text, "<Key>", "<").unwrap_or_default();
-        let last_key = text
-            .rfind("<Key>")
-            .and_then(|at| text[at + 5..].split('<').next())
-            .unwrap_or_default();
-        let truncated = element(text, "IsTruncated")? == "true";
-        let next_token = if truncated {
-            Some(unescaped(element(text, "NextContinuationToken")?))
-        } else {
-            None
-        };
-        Some(Self {
-            keys,
-            first_key,
-            last_key,
-            next_token,
-        })
-    }
-}
-
-/// The text of an element outside of the keys; servers write such before or after them, so both ends are looked at
-/// before everything is.
-fn element<'a>(text: &'a str, name: &str) -> Option<&'a str> {
-    const NEAR: usize = 1200;
-    let (start, end) = (format!("<{name}>"), format!("</{name}>"));
-    let (from, until) = (text.len().saturating_sub(NEAR), text.len().min(NEAR));
-    let near = [text.get(..until), text.get(from..)]
-        .into_iter()
-        .flatten()
-        .find_map(|part| between(part, &start, &end));
-    near.or_else(|| between(text, &start, &end))
-}
-
-fn unescaped(text: &str) -> String {
-    [
-        ("&lt;", "<"),
-        ("&gt;", ">"),
-        ("&quot;", "\""),
-        ("&#34;", "\""),
-        ("&apos;", "'"),
-        ("&#39;", "'"),
-        ("&amp;", "&"),
-    ]
-    .iter()
-    .fold(text.to_owned(), |text, (from, to)| {
-        if text.contains(from) {
-            text.replace(from, to)
-        } else {
-            text
-        }
-    })
-}
-
-fn percent(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() * 2);
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            // Writing to a string cannot fail.
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
 }
 
 fn memmem(text: &[u8], wanted: &[u8]) -> bool {
@@ -557,9 +264,7 @@ fn memmem(text: &[u8], wanted: &[u8]) -> bool {
 }
 
 fn unix_seconds() -> u64 {
-    SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(0, |time| time.as_secs())
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_secs())
 }
 
 #[cfg(test)]
@@ -567,65 +272,7 @@ mod tests {
     use super::*;
 
     fn access() -> Access {
-        Access::new(
-            "h:1",
-            "b",
-            &Credentials {
-                access_key: "a".into(),
-                secret_key: "s".into(),
-            },
-        )
-    }
-
-    fn page(keys: &[&str], token: Option<&str>) -> String {
-        let contents: String = keys
-            .iter()
-            .map(|key| format!("<Contents><Key>{key}</Key></Contents>"))
-            .collect();
-        let token = token.map_or(String::new(), |token| {
-            format!("<NextContinuationToken>{token}</NextContinuationToken>")
-        });
-        let truncated = !token.is_empty();
-        format!(
-            "<R><KeyCount>{}</KeyCount>{contents}<IsTruncated>{truncated}</IsTruncated>{token}</R>",
-            keys.len()
-        )
-    }
-
-    #[test]
-    fn a_walk_follows_tokens_and_finds_every_key() {
-        let mut access = access();
-        let mut list = List::new(&mut access, Some(4), 1);
-        list.page(0, &page(&["a", "b", "c"], Some("x&amp;y/+")))
-            .unwrap();
-        let mut request = Request::default();
-        assert!(list.next(0, &mut request));
-        request.close_text();
-        assert!(
-            request.to_bytes().starts_with(
-                b"GET /b?continuation-token=x%26y%2F%2B&list-type=2&max-keys=1000 HTTP"
-            )
-        );
-        list.page(0, &page(&["d"], None)).unwrap();
-        assert_eq!(
-            (list.found, list.walks[0].token.clone(), list.walks[0].keys),
-            (Some(4), None, 0)
-        );
-    }
-
-    #[test]
-    fn a_walk_that_misses_keys_or_disorders_them_is_an_error() {
-        let mut access = access();
-        let mut list = List::new(&mut access, Some(4), 1);
-        assert!(
-            list.page(0, &page(&["a", "b", "c"], None))
-                .unwrap_err()
-                .contains("3 keys")
-        );
-        list.page(0, &page(&["a", "b"], Some("t"))).unwrap();
-        assert!(list.page(0, &page(&["b", "c"], None)).is_err());
-        assert!(Page::parse(&page(&["b", "a"], None), true).is_none());
-        assert!(Page::parse("<R/>", false).is_none());
+        Access::new("h:1", "b", &Credentials { access_key: "a".into(), secret_key: "s".into() })
     }
 
     #[test]

@@ -4,44 +4,22 @@ use super::*;
 use crate::options::Credentials;
 
 fn wire(kind: BodyKind, size: usize, number: u64) -> (String, Vec<u8>, Vec<u8>) {
-    let mut signer = Signer::new(
-        &Credentials {
-            access_key: "a".into(),
-            secret_key: "s".into(),
-        },
-        1_369_353_600,
-    );
+    let mut signer =
+        Signer::new(&Credentials { access_key: "a".into(), secret_key: "s".into() }, 1_369_353_600);
     let pool = Pool::new(size);
     let payload = pool.of(number);
     let mut request = Request::default();
-    put(
-        &mut request,
-        &mut signer,
-        "h",
-        "/b/k",
-        kind,
-        (payload, number),
-    );
+    put(&mut request, &mut signer, "h", "/b/k", kind, (payload, number));
     let bytes = request.to_bytes();
-    let split = bytes
-        .windows(4)
-        .position(|four| four == b"\r\n\r\n")
-        .unwrap()
-        + 4;
+    let split = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
     let object = [payload.shared(), payload.stamp(number).as_slice()].concat();
     assert_eq!(object.len(), size);
-    (
-        String::from_utf8(bytes[..split].to_vec()).unwrap(),
-        bytes[split..].to_vec(),
-        object,
-    )
+    (String::from_utf8(bytes[..split].to_vec()).unwrap(), bytes[split..].to_vec(), object)
 }
 
 fn header<'a>(head: &'a str, name: &str) -> &'a str {
     let start = format!("{name}: ");
-    head.lines()
-        .find_map(|line| line.strip_prefix(&start))
-        .unwrap_or_else(|| panic!("no {name} in {head}"))
+    head.lines().find_map(|line| line.strip_prefix(&start)).unwrap_or_else(|| panic!("no {name} in {head}"))
 }
 
 /// The payload of an aws-chunked body, its chunk extensions, and what follows the last chunk's line.
@@ -63,40 +41,18 @@ fn dechunk(mut body: &[u8]) -> (Vec<u8>, Vec<String>, Vec<u8>) {
     }
 }
 
-const SIZES: [usize; 9] = [
-    0,
-    1,
-    15,
-    16,
-    4_096,
-    65_536,
-    65_543,
-    131_072,
-    3 * 1024 * 1024 + 5,
-];
+const SIZES: [usize; 9] = [0, 1, 15, 16, 4_096, 65_536, 65_543, 131_072, 3 * 1024 * 1024 + 5];
 
 #[test]
 fn every_kind_says_how_long_it_is_and_carries_the_object() {
-    for kind in [
-        BodyKind::Unsigned,
-        BodyKind::Signed,
-        BodyKind::Trailer,
-        BodyKind::Chunked,
-    ] {
+    for kind in [BodyKind::Unsigned, BodyKind::Signed, BodyKind::Trailer, BodyKind::Chunked] {
         for size in SIZES {
             let (head, body, object) = wire(kind, size, 7);
-            assert_eq!(
-                header(&head, "content-length"),
-                body.len().to_string(),
-                "{kind:?} {size}"
-            );
+            assert_eq!(header(&head, "content-length"), body.len().to_string(), "{kind:?} {size}");
             let data = match kind {
                 BodyKind::Unsigned | BodyKind::Signed => body,
                 BodyKind::Trailer | BodyKind::Chunked => {
-                    assert_eq!(
-                        header(&head, "x-amz-decoded-content-length"),
-                        size.to_string()
-                    );
+                    assert_eq!(header(&head, "x-amz-decoded-content-length"), size.to_string());
                     dechunk(&body).0
                 }
             };
@@ -127,36 +83,15 @@ fn the_trailer_holds_the_checksum_of_the_object() {
 fn every_chunk_is_signed_over_the_one_before_it() {
     for size in SIZES {
         let (head, body, object) = wire(BodyKind::Chunked, size, 3);
-        let mut signer = Signer::new(
-            &Credentials {
-                access_key: "a".into(),
-                secret_key: "s".into(),
-            },
-            1_369_353_600,
-        );
+        let mut signer =
+            Signer::new(&Credentials { access_key: "a".into(), secret_key: "s".into() }, 1_369_353_600);
         let mut previous = [0; 64];
-        previous.copy_from_slice(
-            head.trim_end()
-                .rsplit_once("Signature=")
-                .unwrap()
-                .1
-                .as_bytes(),
-        );
+        previous.copy_from_slice(head.trim_end().rsplit_once("Signature=").unwrap().1.as_bytes());
         let (_, extensions, end) = dechunk(&body);
         assert_eq!(end, b"\r\n");
-        for (chunk, extension) in object
-            .chunks(SIGNED_CHUNK_BYTES)
-            .chain([&[][..]])
-            .zip(&extensions)
-        {
+        for (chunk, extension) in object.chunks(SIGNED_CHUNK_BYTES).chain([&[][..]]).zip(&extensions) {
             previous = signer.sign_chunk(&previous, &sha256(chunk));
-            assert_eq!(
-                extension,
-                &format!(
-                    "chunk-signature={}",
-                    std::str::from_utf8(&previous).unwrap()
-                )
-            );
+            assert_eq!(extension, &format!("chunk-signature={}", std::str::from_utf8(&previous).unwrap()));
         }
         assert_eq!(extensions.len(), size.div_ceil(SIGNED_CHUNK_BYTES) + 1);
     }

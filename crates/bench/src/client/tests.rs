@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::body::Pool;
+use crate::request::Expect;
 use std::net::TcpListener;
 use std::rc::Rc;
 
@@ -20,26 +21,15 @@ impl Driver for Counted {
         self.left -= 1;
         request.push(b"GET / HTTP/1.1\r\n\r\n");
         if let Some((payload, whole)) = &self.expect {
-            request.expect = Expect::Object {
-                payload: Rc::clone(payload),
-                stamp: payload.stamp(0),
-                whole: *whole,
-            };
+            request.expect =
+                Expect::Object { payload: Rc::clone(payload), stamp: payload.stamp(0), whole: *whole };
         }
         true
     }
 
-    fn finish(
-        &mut self,
-        _slot: usize,
-        _request: &Request,
-        response: &Response,
-    ) -> Result<Done, String> {
+    fn finish(&mut self, _slot: usize, _request: &Request, response: &Response) -> Result<Done, String> {
         if response.status == 200 && response.intact {
-            Ok(Done {
-                operations: 1,
-                bytes: response.length,
-            })
+            Ok(Done { operations: 1, bytes: response.length })
         } else {
             Err(response.error_label())
         }
@@ -72,11 +62,7 @@ fn serve(answer: Vec<u8>, close_each: usize) -> String {
 }
 
 fn load(host: &str, driver: &mut Counted) -> (Outcome, Vec<Edge>) {
-    let plan = Plan {
-        connections: 3,
-        warmup: Duration::ZERO,
-        window: None,
-    };
+    let plan = Plan { connections: 3, warmup: Duration::ZERO, window: None };
     let mut edges = Vec::new();
     let outcome = run(host, &plan, driver, &mut |edge| edges.push(edge)).unwrap();
     (outcome, edges)
@@ -84,64 +70,30 @@ fn load(host: &str, driver: &mut Counted) -> (Outcome, Vec<Edge>) {
 
 #[test]
 fn every_request_is_answered_once() {
-    let host = serve(
-        b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok".to_vec(),
-        usize::MAX,
-    );
-    let mut driver = Counted {
-        left: 1_000,
-        lost: 0,
-        expect: None,
-    };
+    let host = serve(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok".to_vec(), usize::MAX);
+    let mut driver = Counted { left: 1_000, lost: 0, expect: None };
     let (outcome, edges) = load(&host, &mut driver);
     assert_eq!(edges, [Edge::Start, Edge::End]);
-    assert_eq!(
-        (
-            outcome.done.operations,
-            outcome.done.bytes,
-            outcome.latency.count()
-        ),
-        (1_000, 2_000, 1_000)
-    );
+    assert_eq!((outcome.done.operations, outcome.done.bytes, outcome.latency.count()), (1_000, 2_000, 1_000));
     assert!(outcome.errors.is_empty() && outcome.seconds > 0.0);
 }
 
 #[test]
 fn errors_are_counted_by_status_and_code() {
-    let host = serve(
-        b"HTTP/1.1 503 S\r\ncontent-length: 21\r\n\r\n<Code>SlowDown</Code>".to_vec(),
-        usize::MAX,
-    );
-    let (outcome, _) = load(
-        &host,
-        &mut Counted {
-            left: 10,
-            lost: 0,
-            expect: None,
-        },
-    );
+    let host =
+        serve(b"HTTP/1.1 503 S\r\ncontent-length: 21\r\n\r\n<Code>SlowDown</Code>".to_vec(), usize::MAX);
+    let (outcome, _) = load(&host, &mut Counted { left: 10, lost: 0, expect: None });
     assert_eq!(outcome.done.operations, 0);
-    assert_eq!(
-        outcome.errors.into_iter().collect::<Vec<_>>(),
-        [("HTTP 503 SlowDown".to_owned(), 10)]
-    );
+    assert_eq!(outcome.errors.into_iter().collect::<Vec<_>>(), [("HTTP 503 SlowDown".to_owned(), 10)]);
 }
 
 #[test]
 fn a_connection_lost_is_an_error_and_the_load_goes_on() {
     let host = serve(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n".to_vec(), 10);
-    let mut driver = Counted {
-        left: 300,
-        lost: 0,
-        expect: None,
-    };
+    let mut driver = Counted { left: 300, lost: 0, expect: None };
     let (outcome, _) = load(&host, &mut driver);
     let errors: u64 = outcome.errors.values().sum();
-    assert!(
-        errors >= 20 && errors == driver.lost,
-        "{:?}",
-        outcome.errors
-    );
+    assert!(errors >= 20 && errors == driver.lost, "{:?}", outcome.errors);
     assert_eq!(outcome.done.operations + errors, 300);
 }
 
@@ -150,39 +102,16 @@ fn large_objects_are_checked_with_and_without_their_middle() {
     let pool = Pool::new(3_000_000);
     let payload = Rc::clone(pool.of(0));
     let head = b"HTTP/1.1 200 OK\r\ncontent-length: 3000000\r\n\r\n".to_vec();
-    let mut answer = [
-        head.as_slice(),
-        payload.shared(),
-        payload.stamp(0).as_slice(),
-    ]
-    .concat();
+    let mut answer = [head.as_slice(), payload.shared(), payload.stamp(0).as_slice()].concat();
     for whole in [true, false] {
         let host = serve(answer.clone(), usize::MAX);
-        let (outcome, _) = load(
-            &host,
-            &mut Counted {
-                left: 20,
-                lost: 0,
-                expect: Some((Rc::clone(&payload), whole)),
-            },
-        );
-        assert_eq!(
-            (outcome.done.operations, outcome.done.bytes),
-            (20, 60_000_000),
-            "{:?}",
-            outcome.errors
-        );
+        let (outcome, _) =
+            load(&host, &mut Counted { left: 20, lost: 0, expect: Some((Rc::clone(&payload), whole)) });
+        assert_eq!((outcome.done.operations, outcome.done.bytes), (20, 60_000_000), "{:?}", outcome.errors);
     }
     let last = answer.len() - 1;
     answer[last] ^= 1;
     let host = serve(answer, usize::MAX);
-    let (outcome, _) = load(
-        &host,
-        &mut Counted {
-            left: 5,
-            lost: 0,
-            expect: Some((payload, false)),
-        },
-    );
+    let (outcome, _) = load(&host, &mut Counted { left: 5, lost: 0, expect: Some((payload, false)) });
     assert_eq!(outcome.errors.values().sum::<u64>(), 5);
 }
