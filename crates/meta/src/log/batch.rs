@@ -42,22 +42,25 @@ pub(super) enum LogRecord {
     /// An entry; what had its index, and everything behind it, is no longer.
     Entry { group: PartitionId, entry: LogEntry },
     /// The hard state from now on.
-    HardState {
-        group: PartitionId,
-        state: HardState,
-    },
+    HardState { group: PartitionId, state: HardState },
     /// Entries up to this one are no longer needed.
-    Purge {
-        group: PartitionId,
-        position: LogPosition,
-    },
+    Purge { group: PartitionId, position: LogPosition },
     /// The log goes on behind this position; all entries are gone (a snapshot took their place).
-    Restart {
-        group: PartitionId,
-        position: LogPosition,
-    },
+    Restart { group: PartitionId, position: LogPosition },
     /// The group has left the drive.
     Remove { group: PartitionId },
+}
+
+impl LogRecord {
+    pub(super) fn group(&self) -> PartitionId {
+        match self {
+            LogRecord::Entry { group, .. }
+            | LogRecord::HardState { group, .. }
+            | LogRecord::Purge { group, .. }
+            | LogRecord::Restart { group, .. }
+            | LogRecord::Remove { group } => *group,
+        }
+    }
 }
 
 /// Everything that one write makes durable: added in any order of groups; within a group, order counts.

@@ -11,8 +11,9 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
-use super::batch::{HardState, LogEntry, LogPosition};
+use super::batch::{HardState, LogEntry, LogPosition, LogRecord};
 use super::error::EntriesError;
+use super::format::GroupState;
 
 /// Memory that an entry takes besides its data.
 const ENTRY_OVERHEAD_BYTES: usize = size_of::<TailEntry>();
@@ -59,12 +60,7 @@ impl GroupLog {
     ///
     /// # Errors
     /// Where one of them isn't there.
-    pub fn entries(
-        &self,
-        low: u64,
-        high: u64,
-        bytes_max: u64,
-    ) -> Result<Vec<LogEntry>, EntriesError> {
+    pub fn entries(&self, low: u64, high: u64, bytes_max: u64) -> Result<Vec<LogEntry>, EntriesError> {
         self.0.read().entries(low, high, bytes_max)
     }
 
@@ -80,6 +76,12 @@ impl GroupLog {
 
     pub(super) fn read<T>(&self, read: impl FnOnce(&Group) -> T) -> T {
         read(&self.0.read())
+    }
+}
+
+impl From<Group> for GroupLog {
+    fn from(group: Group) -> Self {
+        GroupLog(Arc::new(RwLock::new(group)))
     }
 }
 
@@ -124,9 +126,7 @@ impl Group {
     }
 
     fn place(&self, index: u64) -> Result<usize, EntriesError> {
-        let place = index
-            .checked_sub(self.base.index + 1)
-            .ok_or(EntriesError::Purged)?;
+        let place = index.checked_sub(self.base.index + 1).ok_or(EntriesError::Purged)?;
         Ok(usize::try_from(place).unwrap_or(usize::MAX))
     }
 
@@ -149,7 +149,7 @@ impl Group {
 
     /// The oldest segment that holds an entry.
     pub(super) fn oldest_segment(&self) -> Option<u64> {
-        // Entries that were written again (see `RaftLog::relocate`) are all in one segment: the front one is the oldest.
+        // Later entries are in later segments, and entries that are written again are all written again.
         self.entries.front().map(|held| held.segment)
     }
 
@@ -157,13 +157,20 @@ impl Group {
         self.bytes
     }
 
-    pub(super) fn is_without_entries(&self) -> bool {
-        self.entries.is_empty()
-    }
-
     /// All entries, oldest first.
     pub(super) fn iter(&self) -> impl Iterator<Item = &LogEntry> {
         self.entries.iter().map(|held| &held.entry)
+    }
+
+    /// Does what a record says that the segment `segment` holds.
+    pub(super) fn apply(&mut self, record: &LogRecord, segment: u64) {
+        match record {
+            LogRecord::Entry { entry, .. } => self.append(entry.clone(), segment),
+            LogRecord::HardState { state, .. } => self.hard_state = *state,
+            LogRecord::Purge { position, .. } => self.purge(*position),
+            LogRecord::Restart { position, .. } => self.restart(*position),
+            LogRecord::Remove { .. } => *self = Group::default(),
+        }
     }
 
     /// Adds an entry, in place of the ones from its index on. The caller has checked that it follows.
@@ -185,21 +192,26 @@ impl Group {
         }
     }
 
+    /// All entries were written again, to this segment.
+    pub(super) fn moved_to(&mut self, segment: u64) {
+        for held in &mut self.entries {
+            held.segment = segment;
+        }
+    }
+
+    pub(super) fn state(&self) -> GroupState {
+        GroupState { hard_state: self.hard_state, base: self.base, last_index: self.last_index() }
+    }
+
     /// Forgets entries up to `position`, which is one of them.
     pub(super) fn purge(&mut self, position: LogPosition) {
-        assert!(
-            position.index <= self.last_index(),
-            "only what is in the log can be purged"
-        );
+        assert!(position.index <= self.last_index(), "only what is in the log can be purged");
         while self.base.index < position.index {
             let Some(held) = self.entries.pop_front() else {
                 break;
             };
             self.bytes -= held.entry.data.len() + ENTRY_OVERHEAD_BYTES;
-            self.base = LogPosition {
-                index: held.entry.index,
-                term: held.entry.term,
-            };
+            self.base = LogPosition { index: held.entry.index, term: held.entry.term };
         }
     }
 
