@@ -2,6 +2,7 @@
 //! and sends the next as soon as it has the answer. A request costs one write, one read and its share of a wait, so
 //! that the load takes as little as possible of the machine that it shares with the server.
 
+use crate::driver::{Done, Driver};
 use crate::error::BenchError;
 use crate::histogram::Histogram;
 use crate::request::{Request, slices};
@@ -17,27 +18,9 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 const EVENTS_MAX: usize = 256;
+/// After so many errors a load without an end is given up.
+const HOPELESS_ERRORS: u64 = 2_000;
 const RECONNECT_PAUSE: Duration = Duration::from_millis(50);
-
-/// Makes requests and judges answers.
-pub(crate) trait Driver {
-    /// Writes the next request of connection `slot`; `false` when there is none left.
-    fn next(&mut self, slot: usize, request: &mut Request) -> bool;
-
-    /// Judges an answer: what it did, or the label of its error.
-    fn finish(&mut self, slot: usize, request: &Request, response: &Response) -> Result<Done, String>;
-
-    /// No answer came: whether the request took effect is unknown.
-    fn lost(&mut self, slot: usize, request: &Request);
-}
-
-/// What one answered request did.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Done {
-    pub(crate) operations: u64,
-    /// Payload bytes of objects, sent or received.
-    pub(crate) bytes: u64,
-}
 
 /// How long to load, and with how many connections.
 pub(crate) struct Plan {
@@ -45,6 +28,8 @@ pub(crate) struct Plan {
     pub(crate) warmup: Duration,
     /// `None`: until there are no requests left.
     pub(crate) window: Option<Duration>,
+    /// The window lasts until what was asked within it is answered: for few and long requests.
+    pub(crate) answered: bool,
 }
 
 /// The two ends of a window.
@@ -83,6 +68,7 @@ pub(crate) fn run(
         phase: Phase::Warm,
         broken: Vec::new(),
         in_flight: 0,
+        closing: false,
         outcome: Outcome {
             latency: Histogram::new(),
             done: Done::default(),
@@ -139,14 +125,15 @@ struct Engine<'a> {
     phase: Phase,
     broken: Vec<usize>,
     in_flight: usize,
+    /// No request is sent any more, whatever the phase.
+    closing: bool,
     outcome: Outcome,
 }
 
 impl Engine<'_> {
     fn run(&mut self, plan: &Plan, edge: &mut dyn FnMut(Edge)) -> Result<(), BenchError> {
         let begin = Instant::now();
-        let mut window_start = begin;
-        let mut drain_end = None;
+        let (mut window_start, mut closed_at) = (begin, None);
         let mut events = Vec::with_capacity(EVENTS_MAX);
         for slot in 0..self.connections.len() {
             self.start(slot);
@@ -158,19 +145,26 @@ impl Engine<'_> {
                 edge(Edge::Start);
                 window_start = Instant::now();
             }
-            let exhausted = self.in_flight == 0 && self.broken.is_empty();
-            let over = plan.window.is_some_and(|window| now >= window_start + window);
-            if self.phase != Phase::Drain && (exhausted || (self.phase == Phase::Window && over)) {
+            let over = match plan.window {
+                Some(window) => self.phase == Phase::Window && now >= window_start + window,
+                None => self.outcome.errors.values().sum::<u64>() > HOPELESS_ERRORS,
+            };
+            if over && !self.closing {
+                self.closing = true;
+                closed_at = Some(now);
+            }
+            let late = closed_at.is_some_and(|at| now >= at + ANSWER_TIMEOUT);
+            let idle = self.in_flight == 0 && (self.closing || self.broken.is_empty());
+            if self.phase != Phase::Drain && (idle || late || (self.closing && !plan.answered)) {
                 if self.phase == Phase::Warm {
                     edge(Edge::Start);
                 }
                 self.phase = Phase::Drain;
+                self.closing = true;
                 self.outcome.seconds = window_start.elapsed().as_secs_f64();
                 edge(Edge::End);
-                drain_end = Some(Instant::now() + ANSWER_TIMEOUT);
             }
-            if self.phase == Phase::Drain && (self.in_flight == 0 || drain_end.is_some_and(|end| now >= end))
-            {
+            if self.phase == Phase::Drain && (self.in_flight == 0 || late) {
                 self.give_up();
                 return Ok(());
             }
@@ -203,7 +197,7 @@ impl Engine<'_> {
     fn start(&mut self, slot: usize) {
         let connection = &mut self.connections[slot];
         connection.state = State::Idle;
-        if self.phase == Phase::Drain {
+        if self.closing {
             return;
         }
         connection.request.clear();
@@ -345,7 +339,7 @@ impl Engine<'_> {
 
     /// Tries broken connections again, a little later.
     fn mend(&mut self) {
-        if !self.broken.is_empty() && self.phase != Phase::Drain {
+        if !self.broken.is_empty() && !self.closing {
             std::thread::sleep(RECONNECT_PAUSE);
             for slot in std::mem::take(&mut self.broken) {
                 self.reconnect(slot);

@@ -1,7 +1,7 @@
 //! Pages of a listing, walked by continuation token, and the little of their XML that tells whether a walk found every
 //! key once and in order.
 
-use crate::client::{Done, Driver};
+use crate::driver::{Done, Driver};
 use crate::request::Request;
 use crate::response::{Response, between};
 use crate::workload::{Access, WHOLE_EACH};

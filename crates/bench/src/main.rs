@@ -8,6 +8,7 @@
 
 mod body;
 mod client;
+mod driver;
 mod error;
 mod histogram;
 mod listing;

@@ -1,7 +1,8 @@
 //! A server under measurement: its buckets, what it holds, and what it used in a window.
 
 use crate::body::{BodyKind, Pool};
-use crate::client::{self, Driver, Edge, Plan};
+use crate::client::{self, Edge, Plan};
+use crate::driver::Driver;
 use crate::error::BenchError;
 use crate::listing::List;
 use crate::options::{Credentials, Operation, Options, Size};
@@ -95,7 +96,8 @@ impl Target {
         } else {
             Duration::from_secs_f64(options.warmup)
         };
-        let plan = Plan { connections: cell.connections, warmup, window };
+        let answered = cell.operation == Operation::Delete;
+        let plan = Plan { connections: cell.connections, warmup, window, answered };
         let meter = Meter { host: &host, pid: self.pid, name: &self.name };
         match cell.operation {
             Operation::Put => {
@@ -230,5 +232,5 @@ fn count(access: &mut Access) -> Result<u64, BenchError> {
 }
 
 fn until_done() -> Plan {
-    Plan { connections: FILL_CONNECTIONS, warmup: Duration::ZERO, window: None }
+    Plan { connections: FILL_CONNECTIONS, warmup: Duration::ZERO, window: None, answered: true }
 }

@@ -2,7 +2,7 @@
 //! gives key, payload and stamp, so that the state of a server is the list of numbers that it acknowledged.
 
 use crate::body::{self, BodyKind, Pool, mixed};
-use crate::client::{Done, Driver};
+use crate::driver::{Done, Driver};
 use crate::options::Credentials;
 use crate::request::{Expect, Request};
 use crate::response::Response;

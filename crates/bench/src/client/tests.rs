@@ -62,7 +62,7 @@ fn serve(answer: Vec<u8>, close_each: usize) -> String {
 }
 
 fn load(host: &str, driver: &mut Counted) -> (Outcome, Vec<Edge>) {
-    let plan = Plan { connections: 3, warmup: Duration::ZERO, window: None };
+    let plan = Plan { connections: 3, warmup: Duration::ZERO, window: None, answered: true };
     let mut edges = Vec::new();
     let outcome = run(host, &plan, driver, &mut |edge| edges.push(edge)).unwrap();
     (outcome, edges)
@@ -76,6 +76,35 @@ fn every_request_is_answered_once() {
     assert_eq!(edges, [Edge::Start, Edge::End]);
     assert_eq!((outcome.done.operations, outcome.done.bytes, outcome.latency.count()), (1_000, 2_000, 1_000));
     assert!(outcome.errors.is_empty() && outcome.seconds > 0.0);
+}
+
+#[test]
+fn a_window_ends_on_time_or_with_its_last_answer() {
+    let host = serve(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n".to_vec(), usize::MAX);
+    for answered in [false, true] {
+        let window = Some(Duration::from_millis(200));
+        let plan = Plan { connections: 3, warmup: Duration::from_millis(50), window, answered };
+        let mut driver = Counted { left: u64::MAX, lost: 0, expect: None };
+        let outcome = run(&host, &plan, &mut driver, &mut |_| {}).unwrap();
+        let asked = u64::MAX - driver.left;
+        assert!(
+            outcome.done.operations > 0 && outcome.done.operations < asked,
+            "the warm-up counts for nothing"
+        );
+        assert!(outcome.seconds >= 0.2 && outcome.errors.is_empty());
+    }
+}
+
+#[test]
+fn a_server_that_goes_away_ends_a_load_without_end() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || listener.accept().map(drop));
+    let plan = Plan { connections: 40, warmup: Duration::ZERO, window: None, answered: true };
+    let mut driver = Counted { left: u64::MAX, lost: 0, expect: None };
+    // Connections that waited to be accepted are reset, and then nobody listens.
+    let outcome = run(&host, &plan, &mut driver, &mut |_| {});
+    assert!(outcome.is_err() || outcome.is_ok_and(|outcome| !outcome.errors.is_empty()));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What a reader of the report is told.
 
 use super::*;
-use crate::client::Done;
+use crate::driver::Done;
 use crate::histogram::Histogram;
 use std::collections::BTreeMap;
 use std::time::Duration;
