@@ -243,10 +243,8 @@ fn what_botocore_signs_verifies() {
     let keys = SigningKeys::new();
     let mut verified = 0;
     let text = include_str!("fixtures/botocore.txt");
-    for block in text
-        .split("\n\n")
-        .map(|block| block.trim_start_matches(|c| c == '\n'))
-        .filter(|block| !block.is_empty())
+    for block in
+        text.split("\n\n").map(|block| block.trim_start_matches('\n')).filter(|block| !block.is_empty())
     {
         let mut lines = block.lines().filter(|line| !line.starts_with('#'));
         let (secret, now) = lines.next().unwrap().split_once(' ').unwrap();
