@@ -4,4 +4,5 @@ pub mod auth;
 pub mod body;
 pub mod error;
 pub mod generated;
+pub mod route;
 pub mod wire;

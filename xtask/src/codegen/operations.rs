@@ -1,5 +1,6 @@
 //! `operation.rs` (all operations with their facts) and `mod.rs` of the output.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::docs::comment;
@@ -24,7 +25,9 @@ pub(super) fn module_file() -> String {
     for (name, module) in plan::OPERATIONS.iter().zip(&modules) {
         let _ = writeln!(out, "pub use {module}::{{{name}Input, {name}Output}};");
     }
-    out.push_str("pub use operation::Operation;\npub use types::*;\n\n");
+    out.push_str(
+        "pub(crate) use operation::is_marker;\npub use operation::Operation;\npub use types::*;\n\n",
+    );
     out.push_str(TRAITS);
     out
 }
@@ -86,8 +89,22 @@ pub(super) fn file(model: &Model) -> Result<String, String> {
     for operation in model.operations.values() {
         out.push_str(&facts(model, operation)?);
     }
-    out.push_str("];\n");
+    out.push_str("];\n\n");
+    out.push_str(&is_marker(model));
     Ok(out)
+}
+
+/// The names that make a request one on a sub-resource. The kind of a listing is none.
+fn is_marker(model: &Model) -> String {
+    let operations = model.operations.values();
+    let markers = operations.filter_map(|operation| operation.markers().first().map(|(name, _)| *name));
+    let markers: BTreeSet<&str> = markers.filter(|name| *name != "list-type").collect();
+    let markers: Vec<String> = markers.into_iter().map(|name| format!("{name:?}")).collect();
+    format!(
+        "/// Whether the name of a query parameter names a sub-resource of a bucket or an object.\n\
+         pub(crate) fn is_marker(name: &str) -> bool {{\n    matches!(name, {})\n}}\n",
+        markers.join(" | ")
+    )
 }
 
 fn facts(model: &Model, operation: &OperationModel) -> Result<String, String> {

@@ -45,6 +45,7 @@ pub use list_objects::{ListObjectsInput, ListObjectsOutput};
 pub use list_objects_v2::{ListObjectsV2Input, ListObjectsV2Output};
 pub use list_parts::{ListPartsInput, ListPartsOutput};
 pub use operation::Operation;
+pub(crate) use operation::is_marker;
 pub use put_object::{PutObjectInput, PutObjectOutput};
 pub use types::*;
 pub use upload_part::{UploadPartInput, UploadPartOutput};

@@ -1772,3 +1772,50 @@ static FACTS: [OperationFacts; 116] = [
         checksum_required: false,
     },
 ];
+
+/// Whether the name of a query parameter names a sub-resource of a bucket or an object.
+pub(crate) fn is_marker(name: &str) -> bool {
+    matches!(
+        name,
+        "abac"
+            | "accelerate"
+            | "acl"
+            | "analytics"
+            | "annotation"
+            | "attributes"
+            | "cors"
+            | "delete"
+            | "encryption"
+            | "intelligent-tiering"
+            | "inventory"
+            | "legal-hold"
+            | "lifecycle"
+            | "location"
+            | "logging"
+            | "metadataAnnotationTable"
+            | "metadataConfiguration"
+            | "metadataInventoryTable"
+            | "metadataJournalTable"
+            | "metadataTable"
+            | "metrics"
+            | "notification"
+            | "object-lock"
+            | "ownershipControls"
+            | "policy"
+            | "policyStatus"
+            | "publicAccessBlock"
+            | "renameObject"
+            | "replication"
+            | "requestPayment"
+            | "restore"
+            | "retention"
+            | "select"
+            | "session"
+            | "tagging"
+            | "torrent"
+            | "uploads"
+            | "versioning"
+            | "versions"
+            | "website"
+    )
+}

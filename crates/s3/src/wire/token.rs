@@ -40,20 +40,16 @@ pub(crate) use token_enum;
 
 #[cfg(test)]
 mod tests {
+    use crate::generated::ServerSideEncryption;
     use crate::wire::WireValue;
-
-    token_enum! {
-        /// Two words.
-        Pair { One = "ONE", AwsKms = "aws:kms", }
-    }
 
     #[test]
     fn words_are_exact_and_closed() {
-        assert_eq!(Pair::from_wire("aws:kms"), Some(Pair::AwsKms));
-        assert_eq!(Pair::from_wire("one"), None);
-        assert_eq!(Pair::from_wire(""), None);
-        for word in Pair::ALL {
-            assert_eq!(Pair::from_wire(word.as_str()), Some(*word));
+        assert_eq!(ServerSideEncryption::from_wire("aws:kms"), Some(ServerSideEncryption::AwsKms));
+        assert_eq!(ServerSideEncryption::from_wire("AWS:KMS"), None);
+        assert_eq!(ServerSideEncryption::from_wire(""), None);
+        for word in ServerSideEncryption::ALL {
+            assert_eq!(ServerSideEncryption::from_wire(word.as_str()), Some(*word));
         }
     }
 }
