@@ -34,3 +34,6 @@ pub use xml_writer::{ToXml, XmlWriter};
 
 /// The XML name space of everything that S3 answers.
 pub const S3_NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
+
+#[cfg(test)]
+mod tests;
