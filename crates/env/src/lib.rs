@@ -15,6 +15,8 @@ use bytes::Bytes;
 use model::time::Timestamp;
 
 pub mod buffer;
+#[cfg(test)]
+mod conformance;
 pub mod real;
 pub mod simulated;
 
@@ -71,11 +73,7 @@ pub trait Spawn: Send + Sync {
     ///
     /// # Errors
     /// Where no thread can be made.
-    fn thread(
-        &self,
-        name: &str,
-        future: BoxFuture<'static, ()>,
-    ) -> io::Result<BoxFuture<'static, ()>>;
+    fn thread(&self, name: &str, future: BoxFuture<'static, ()>) -> io::Result<BoxFuture<'static, ()>>;
 }
 
 /// How a file is opened.
@@ -125,11 +123,7 @@ pub struct Space {
 /// - A rename is atomic: the old or the new name holds a whole file.
 pub trait Disk: Send + Sync {
     /// Opens a file.
-    fn open<'a>(
-        &'a self,
-        path: &'a Path,
-        options: OpenOptions,
-    ) -> BoxFuture<'a, io::Result<Arc<dyn File>>>;
+    fn open<'a>(&'a self, path: &'a Path, options: OpenOptions) -> BoxFuture<'a, io::Result<Arc<dyn File>>>;
     /// Makes a directory and those above it.
     fn create_directories<'a>(&'a self, path: &'a Path) -> BoxFuture<'a, io::Result<()>>;
     /// What is in a directory, by name.
@@ -175,10 +169,7 @@ pub async fn read_file(disk: &dyn Disk, path: &Path, limit_bytes: usize) -> io::
     if len > limit_bytes as u64 {
         return Err(io::Error::new(
             io::ErrorKind::InvalidData,
-            format!(
-                "{} is {len} bytes long, more than the {limit_bytes} it may have",
-                path.display()
-            ),
+            format!("{} is {len} bytes long, more than the {limit_bytes} it may have", path.display()),
         ));
     }
     file.read_at(0, limit_bytes).await
@@ -190,9 +181,7 @@ pub async fn read_file(disk: &dyn Disk, path: &Path, limit_bytes: usize) -> io::
 /// # Errors
 /// Where any step fails; the old file is then still there.
 pub async fn replace_file(disk: &dyn Disk, path: &Path, data: Bytes) -> io::Result<()> {
-    let directory = path
-        .parent()
-        .ok_or_else(|| io::Error::other("a file needs a directory"))?;
+    let directory = path.parent().ok_or_else(|| io::Error::other("a file needs a directory"))?;
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(".new");
     let temporary = PathBuf::from(temporary);
@@ -201,14 +190,7 @@ pub async fn replace_file(disk: &dyn Disk, path: &Path, data: Bytes) -> io::Resu
         _ => {}
     }
     let file = disk
-        .open(
-            &temporary,
-            OpenOptions {
-                write: true,
-                create_new: true,
-                ..OpenOptions::default()
-            },
-        )
+        .open(&temporary, OpenOptions { write: true, create_new: true, ..OpenOptions::default() })
         .await?;
     file.write_at(0, data).await?;
     file.sync().await?;

@@ -236,3 +236,50 @@ fn sectors(offset: u64, data: &Bytes) -> impl Iterator<Item = (u64, Bytes)> + '_
         Some((from, piece))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn every_sector_survives_in_a_state_that_it_had_since_the_last_sync(
+            writes in prop::collection::vec((0..3000u64, 1..2000usize, prop::bool::weighted(0.2)), 1..12),
+            synced in 0..12usize,
+            seed: u64,
+        ) {
+            let mut generator = Generator::new(seed);
+            let mut data = FileData::default();
+            // For every byte what it was after each write, and from which of these states on it may be found.
+            let mut states = vec![vec![0u8; 5000]];
+            let mut earliest = vec![0usize; 5000];
+            for (index, (offset, len, through)) in writes.into_iter().enumerate() {
+                let byte = index as u8 + 1;
+                data.write(offset, Bytes::from(vec![byte; len]), through);
+                let written = offset as usize..offset as usize + len;
+                let mut state = states.last().cloned().unwrap_or_default();
+                state[written.clone()].fill(byte);
+                states.push(state);
+                if through {
+                    earliest[written].fill(states.len() - 1);
+                }
+                if index == synced {
+                    data.sync(data.sequence());
+                    earliest.fill(states.len() - 1);
+                }
+            }
+            data.cut_power(Mood::draw(&mut generator), &mut generator);
+            let mut left = data.durable().read(0, 5000).to_vec();
+            left.resize(5000, 0);
+            for (index, sector) in left.chunks(SECTOR_BYTES as usize).enumerate() {
+                let start = index * SECTOR_BYTES as usize;
+                let range = start..start + sector.len();
+                let from = earliest[range.clone()].iter().copied().max().unwrap_or(0);
+                let had = states[from..].iter().any(|state| state[range.clone()] == *sector);
+                prop_assert!(had, "sector {} of {:?}", index, sector);
+            }
+            prop_assert_eq!(data.current().read(0, 5000), data.durable().read(0, 5000));
+        }
+    }
+}

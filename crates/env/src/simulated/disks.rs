@@ -51,7 +51,7 @@ pub(super) struct State {
     armed: Option<(u64, Crash)>,
     under_way: BTreeMap<u64, (String, Change)>,
     latency: Generator,
-    fate: Generator,
+    pub(super) fate: Generator,
 }
 
 /// What an operation is about.

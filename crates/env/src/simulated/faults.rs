@@ -3,6 +3,7 @@
 //! Everything here happens at once and takes no simulated time. Paths are those of the process: `/drive/directory/file`.
 //! Faults stay armed over lives until they are used up or [`SimulatedDisks::clear_faults`] is called.
 
+use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ use rustix::io::Errno;
 
 use super::change::{drive_of, names};
 use super::content::Content;
-use super::disks::SimulatedDisks;
+use super::disks::{SimulatedDisks, State};
 use super::drive::{Drive, Stall};
 use super::names::{FileRef, Names};
 use super::timeline::nanoseconds;
@@ -81,15 +82,18 @@ impl SimulatedDisks {
         assert!(old.is_none(), "there is a drive {name} already");
     }
 
-    /// Pulls the drive: everything on it fails from now on, and handles stay dead for ever.
+    /// Pulls the drive: everything on it fails from now on, and handles stay dead for ever. What was not synced is lost
+    /// as by a power cut.
     pub fn remove_drive(&self, name: &str) {
-        self.with_drive(name, |drive| {
-            drive.is_there = false;
-            drive.generation += 1;
-        });
+        let mut state = self.state();
+        let State { drives, fate, .. } = &mut *state;
+        let drive = found(drives, name);
+        drive.used_bytes = drive.names.cut_power(fate);
+        drive.is_there = false;
+        drive.generation += 1;
     }
 
-    /// Puts a pulled drive back, with what it had, whether synced or not.
+    /// Puts a pulled drive back with what is on it.
     pub fn return_drive(&self, name: &str) {
         self.with_drive(name, |drive| drive.is_there = true);
     }
@@ -240,10 +244,7 @@ impl SimulatedDisks {
     }
 
     fn with_drive<T>(&self, name: &str, work: impl FnOnce(&mut Drive) -> T) -> T {
-        match self.state().drives.get_mut(name) {
-            Some(drive) => work(drive),
-            None => panic!("there is no drive {name}: add it first"),
-        }
+        work(found(&mut self.state().drives, name))
     }
 
     fn file(&self, path: &Path) -> io::Result<FileRef> {
@@ -267,5 +268,12 @@ impl SimulatedDisks {
             ));
         }
         Ok(())
+    }
+}
+
+fn found<'a>(drives: &'a mut BTreeMap<String, Drive>, name: &str) -> &'a mut Drive {
+    match drives.get_mut(name) {
+        Some(drive) => drive,
+        None => panic!("there is no drive {name}: add it first"),
     }
 }

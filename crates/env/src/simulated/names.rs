@@ -156,10 +156,11 @@ impl Names {
 
     pub(super) fn create_directories(&mut self, path: &[&str]) -> io::Result<()> {
         let mut directory = Arc::clone(&self.root);
-        for name in path {
+        for (index, name) in path.iter().enumerate() {
             directory = match directory.get(name) {
                 Some(Node::Directory(inner)) => inner,
-                Some(Node::File(_)) => return Err(ErrorKind::AlreadyExists.into()),
+                Some(Node::File(_)) if index + 1 == path.len() => return Err(ErrorKind::AlreadyExists.into()),
+                Some(Node::File(_)) => return Err(ErrorKind::NotADirectory.into()),
                 None => {
                     let inner = Arc::new(Directory { id: self.directory_count, names: Mutex::default() });
                     self.directory_count += 1;
@@ -303,12 +304,12 @@ impl Names {
 
     /// Makes the kept changes durable, and the earlier ones that they rest on.
     fn settle(&mut self, mut kept: Vec<bool>) {
-        let mut touched = BTreeSet::new();
+        let mut touched: BTreeSet<(u64, &str)> = BTreeSet::new();
         for (change, kept) in self.unsynced.iter().zip(&mut kept).rev() {
-            let key = |slot: &'_ Slot| (slot.directory.id, slot.name.clone());
-            *kept = *kept || change.slots.iter().any(|slot| touched.contains(&key(slot)));
+            let mut keys = change.slots.iter().map(|slot| (slot.directory.id, slot.name.as_str()));
+            *kept = *kept || keys.clone().any(|key| touched.contains(&key));
             if *kept {
-                touched.extend(change.slots.iter().map(key));
+                touched.extend(&mut keys);
             }
         }
         let mut kept = kept.into_iter();
@@ -332,4 +333,63 @@ fn unname(file: &FileRef) -> u64 {
     let mut file = file.lock();
     file.is_named = false;
     file.data.room_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(names: &Names) -> Vec<String> {
+        names.durable_files().into_iter().map(|(path, _)| path).collect()
+    }
+
+    #[test]
+    fn a_renamed_file_is_under_one_of_its_names_after_a_power_cut() {
+        let mut seen = BTreeSet::new();
+        for seed in 0..60 {
+            let mut names = Names::new();
+            names.create_directories(&["a"]).unwrap();
+            names.create(&["f"]).unwrap();
+            let root = names.find_directory(&[]).unwrap();
+            names.sync(&root, names.sequence());
+            names.rename(&["f"], &["a", "g"]).unwrap();
+            names.rename(&["a", "g"], &["h"]).unwrap();
+            names.cut_power(&mut Generator::new(seed));
+            seen.insert(all(&names));
+        }
+        let expected = [["/a/g"], ["/f"], ["/h"]].map(|path| path.map(str::to_owned).to_vec());
+        assert_eq!(Vec::from_iter(seen), expected);
+    }
+
+    #[test]
+    fn a_synced_directory_keeps_its_names_where_its_own_name_was_synced() {
+        let mut survived = BTreeSet::new();
+        for seed in 0..60 {
+            let mut names = Names::new();
+            names.create_directories(&["a", "b"]).unwrap();
+            names.create(&["a", "b", "f"]).unwrap();
+            let inner = names.find_directory(&["a", "b"]).unwrap();
+            names.sync(&inner, names.sequence());
+            if seed >= 30 {
+                for path in [&["a"][..], &[]] {
+                    let directory = names.find_directory(path).unwrap();
+                    names.sync(&directory, names.sequence());
+                }
+            }
+            names.cut_power(&mut Generator::new(seed));
+            survived.insert((seed >= 30, all(&names).len()));
+        }
+        assert_eq!(Vec::from_iter(survived), [(false, 0), (false, 1), (true, 1)]);
+    }
+
+    #[test]
+    fn a_sync_covers_what_had_changed_when_it_began() {
+        let mut names = Names::new();
+        names.create(&["early"]).unwrap();
+        let sequence = names.sequence();
+        names.create(&["late"]).unwrap();
+        let root = names.find_directory(&[]).unwrap();
+        names.sync(&root, sequence);
+        assert_eq!(all(&names), ["/early"]);
+    }
 }
