@@ -120,6 +120,10 @@ impl RaftLog {
     ) -> Result<(RaftLog, Recovered), LogError> {
         let made = env.disk.create_directories(directory).await;
         made.map_err(|source| failed(directory, "make the directory", source))?;
+        if let Some(parent) = directory.parent() {
+            let synced = env.disk.sync_directory(parent).await;
+            synced.map_err(|source| failed(parent, "sync the directory", source))?;
+        }
         let contents = Segment::open_all(&*env.disk, directory).await?;
         let found = recovery::recover(options.drive, directory, contents).await?;
         let recovered = Recovered { groups: found.groups.keys().copied().collect(), torn: found.torn };
