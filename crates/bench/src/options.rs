@@ -67,7 +67,7 @@ pub(crate) struct Options {
     #[arg(long, default_value = "target/bench-data")]
     pub(crate) dir: PathBuf,
     /// The server's binary.
-    #[arg(long, default_value = "target/release/rustfs")]
+    #[arg(long, env = "RUSTFS_BINARY", default_value = "target/release/rustfs")]
     pub(crate) server: PathBuf,
     /// Leave objects and folders behind.
     #[arg(long)]
