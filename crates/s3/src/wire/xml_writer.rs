@@ -2,7 +2,7 @@
 
 use model::time::Timestamp;
 
-use super::time::{TimeFormat, print_time};
+use super::time::{TimeFormat, push_time};
 use super::value::WireValue;
 
 /// A structure that is written as the children of the current element.
@@ -97,7 +97,7 @@ impl<'a> XmlWriter<'a> {
     /// A time as an element.
     pub fn time(&mut self, name: &str, time: Timestamp, format: TimeFormat) {
         self.open(name);
-        self.push(&print_time(time, format));
+        push_time(time, format, self.out);
         self.close(name);
     }
 
