@@ -27,11 +27,7 @@ impl AlignedBuffer {
         let capacity = blocks(len_bytes);
         let memory = vec![0u8; capacity + BLOCK_BYTES];
         let start = memory.as_ptr().align_offset(BLOCK_BYTES).min(BLOCK_BYTES);
-        AlignedBuffer {
-            memory,
-            start,
-            capacity,
-        }
+        AlignedBuffer { memory, start, capacity }
     }
 
     /// Bytes it holds.
@@ -43,17 +39,13 @@ impl AlignedBuffer {
     /// All of it.
     #[must_use]
     pub fn bytes_mut(&mut self) -> &mut [u8] {
-        self.memory
-            .get_mut(self.start..self.start + self.capacity)
-            .unwrap_or_default()
+        self.memory.get_mut(self.start..self.start + self.capacity).unwrap_or_default()
     }
 
     /// All of it.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
-        self.memory
-            .get(self.start..self.start + self.capacity)
-            .unwrap_or_default()
+        self.memory.get(self.start..self.start + self.capacity).unwrap_or_default()
     }
 
     /// The same memory, shared and read-only.

@@ -32,25 +32,12 @@ impl RealFile {
         let opened = match open_with(path, options, options.direct) {
             // Some file systems (tmpfs, some overlays) know no direct I/O: the page cache serves as well, only dearer.
             Err(error) if options.direct && error.kind() == io::ErrorKind::InvalidInput => {
-                open_with(
-                    path,
-                    OpenOptions {
-                        create_new: false,
-                        ..options
-                    },
-                    false,
-                )
-                .map(|file| (file, false))
+                open_with(path, OpenOptions { create_new: false, ..options }, false).map(|file| (file, false))
             }
             other => other.map(|file| (file, options.direct)),
         };
         let (file, direct) = opened?;
-        Ok(RealFile {
-            file: Arc::new(file),
-            direct,
-            on_caller: options.on_caller,
-            runtime,
-        })
+        Ok(RealFile { file: Arc::new(file), direct, on_caller: options.on_caller, runtime })
     }
 
     fn run<T: Send + 'static>(
@@ -100,8 +87,7 @@ impl File for RealFile {
     fn write_at(&self, offset: u64, data: Bytes) -> BoxFuture<'_, io::Result<()>> {
         debug_assert!(
             !self.direct
-                || (data.len().is_multiple_of(BLOCK_BYTES)
-                    && offset.is_multiple_of(BLOCK_BYTES as u64)),
+                || (data.len().is_multiple_of(BLOCK_BYTES) && offset.is_multiple_of(BLOCK_BYTES as u64)),
             "direct I/O is done in whole blocks"
         );
         self.run(move |file| file.write_all_at(&data, offset))
@@ -122,9 +108,7 @@ impl File for RealFile {
     }
 
     fn len(&self) -> BoxFuture<'_, io::Result<u64>> {
-        Box::pin(std::future::ready(
-            self.file.metadata().map(|metadata| metadata.len()),
-        ))
+        Box::pin(std::future::ready(self.file.metadata().map(|metadata| metadata.len())))
     }
 
     fn sync(&self) -> BoxFuture<'_, io::Result<()>> {
@@ -134,13 +118,8 @@ impl File for RealFile {
 
 fn read_without_waiting(file: &fs::File, offset: u64, len_bytes: usize) -> Option<Bytes> {
     let mut buffer = vec![0u8; len_bytes];
-    let read = rustix::io::preadv2(
-        file,
-        &mut [IoSliceMut::new(&mut buffer)],
-        offset,
-        ReadWriteFlags::NOWAIT,
-    )
-    .ok()?;
+    let read = rustix::io::preadv2(file, &mut [IoSliceMut::new(&mut buffer)], offset, ReadWriteFlags::NOWAIT)
+        .ok()?;
     // A short answer is the end of the file or of what is cached: only the waiting read tells which.
     (read == len_bytes).then(|| Bytes::from(buffer))
 }
@@ -182,11 +161,7 @@ pub(super) fn list(path: &Path) -> io::Result<Vec<Entry>> {
         let Ok(name) = entry.file_name().into_string() else {
             continue; // Our names are ASCII: this one isn't ours.
         };
-        entries.push(Entry {
-            name,
-            is_directory: metadata.is_dir(),
-            size_bytes: metadata.len(),
-        });
+        entries.push(Entry { name, is_directory: metadata.is_dir(), size_bytes: metadata.len() });
     }
     entries.sort();
     Ok(entries)

@@ -20,12 +20,8 @@ pub fn env(runtime: &Handle) -> Env {
     Env {
         clock: Arc::new(RealClock::new()),
         random: Arc::new(RealRandom),
-        disk: Arc::new(RealDisk {
-            runtime: runtime.clone(),
-        }),
-        spawn: Arc::new(RealSpawn {
-            runtime: runtime.clone(),
-        }),
+        disk: Arc::new(RealDisk { runtime: runtime.clone() }),
+        spawn: Arc::new(RealSpawn { runtime: runtime.clone() }),
     }
 }
 
@@ -44,18 +40,14 @@ impl RealClock {
         reason = "this is the door to the clock"
     )]
     pub fn new() -> Self {
-        RealClock {
-            start: Instant::now(),
-        }
+        RealClock { start: Instant::now() }
     }
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the door to the clock")]
 impl Clock for RealClock {
     fn now(&self) -> Timestamp {
-        let since = SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Timestamp::from_millis(since.as_millis() as u64)
     }
 
@@ -97,19 +89,13 @@ impl Spawn for RealSpawn {
         })
     }
 
-    fn thread(
-        &self,
-        name: &str,
-        future: BoxFuture<'static, ()>,
-    ) -> io::Result<BoxFuture<'static, ()>> {
+    fn thread(&self, name: &str, future: BoxFuture<'static, ()>) -> io::Result<BoxFuture<'static, ()>> {
         let (ended, end) = tokio::sync::oneshot::channel::<()>();
         let runtime = self.runtime.clone();
-        std::thread::Builder::new()
-            .name(name.to_owned())
-            .spawn(move || {
-                let _ended = ended;
-                runtime.block_on(future);
-            })?;
+        std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+            let _ended = ended;
+            runtime.block_on(future);
+        })?;
         Ok(Box::pin(async move {
             let _ = end.await;
         }))
@@ -142,11 +128,7 @@ pub(crate) fn on_pool<T: Send + 'static>(
 
 #[expect(clippy::disallowed_methods, reason = "this is the door to files")]
 impl Disk for RealDisk {
-    fn open<'a>(
-        &'a self,
-        path: &'a Path,
-        options: OpenOptions,
-    ) -> BoxFuture<'a, io::Result<Arc<dyn File>>> {
+    fn open<'a>(&'a self, path: &'a Path, options: OpenOptions) -> BoxFuture<'a, io::Result<Arc<dyn File>>> {
         let runtime = self.runtime.clone();
         if options.on_caller {
             return Box::pin(async move {

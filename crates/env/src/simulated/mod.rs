@@ -8,6 +8,38 @@
 //! - A power cut keeps what the obligations of [`crate::Disk`] promise and nothing else for certain. It is stricter than
 //!   usual file systems: a synced file without a synced directory may be gone, and so may a directory whose parent was
 //!   not synced.
+//! - Nothing else passes time: a loop that only yields never ends, and `tokio::time` fails. A `select!` must be `biased`.
+//!
+//! A test counts the operations of a workload and crashes at each of them:
+//!
+//! ```
+//! use env::simulated::{Crash, Simulation};
+//! use env::{Env, read_file, replace_file};
+//! use std::path::Path;
+//!
+//! async fn workload(env: Env, acknowledged: &mut u32) {
+//!     for number in 1..=3 {
+//!         let data = number.to_string().into();
+//!         replace_file(&*env.disk, Path::new("/d1/number"), data).await.unwrap();
+//!         *acknowledged = number;
+//!     }
+//! }
+//!
+//! let simulation = Simulation::with_drives(0, 1, 1 << 30);
+//! simulation.run(async |env| workload(env, &mut 0).await).finished();
+//! for nth in 1..=simulation.disks().operations() {
+//!     let simulation = Simulation::with_drives(nth, 1, 1 << 30);
+//!     simulation.disks().crash_after(nth, Crash::PowerCut);
+//!     let mut acknowledged = 0;
+//!     let _ = simulation.run(|env| workload(env, &mut acknowledged));
+//!     let found = simulation.run(async |env| {
+//!         let data = read_file(&*env.disk, Path::new("/d1/number"), 10).await;
+//!         data.map_or(0, |data| String::from_utf8_lossy(&data).parse().unwrap())
+//!     });
+//!     let found: u32 = found.finished();
+//!     assert!((acknowledged..=acknowledged + 1).contains(&found), "crash at {nth}");
+//! }
+//! ```
 
 mod change;
 mod clock;
