@@ -8,7 +8,8 @@ use thiserror::Error;
 pub enum AuthError {
     /// The access key names nobody.
     #[error(
-        "The AWS Access Key Id you provided does not exist in our records. Check the access key the client is configured with."
+        "The AWS Access Key Id you provided does not exist in our records. Check the access key the client is \
+         configured with."
     )]
     UnknownAccessKey {
         /// As the client sent it.
@@ -16,12 +17,14 @@ pub enum AuthError {
     },
     /// The signature belongs to another request or another secret.
     #[error(
-        "The request signature we calculated does not match the signature you provided. Check your key and signing method. Behind a proxy, check that it passes Host and path on unchanged."
+        "The request signature we calculated does not match the signature you provided. Check your key and \
+         signing method. Behind a proxy, check that it passes Host and path on unchanged."
     )]
     SignatureMismatch(Box<Mismatch>),
     /// The clocks of client and server differ too much.
     #[error(
-        "The difference between the request time and the server's time is too large: the request says {request_time}, the server {server_time}. Set the client's clock."
+        "The difference between the request time and the server's time is too large: the request says \
+         {request_time}, the server {server_time}. Set the client's clock."
     )]
     TooSkewed {
         /// When the client says it signed, ISO 8601 basic form.
@@ -51,7 +54,8 @@ pub enum AuthError {
     },
     /// `host` or `x-amz-*` headers which the signature does not cover.
     #[error(
-        "There were headers present in the request which were not signed: {headers}. Add them to SignedHeaders or leave them out."
+        "There were headers present in the request which were not signed: {headers}. Add them to \
+         SignedHeaders or leave them out."
     )]
     UnsignedHeaders {
         /// Their names, separated by comma and space.
@@ -83,7 +87,8 @@ pub enum AuthError {
     UnsupportedMechanism,
     /// Credentials both in the header and in the query.
     #[error(
-        "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or the Authorization header should be specified"
+        "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string \
+         parameter or the Authorization header should be specified"
     )]
     TwoMechanisms,
     /// A header that has to be there is not.
@@ -94,7 +99,8 @@ pub enum AuthError {
     },
     /// `x-amz-content-sha256` is none of the known words and no digest either.
     #[error(
-        "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a valid sha256 value."
+        "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, \
+         STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a valid sha256 value."
     )]
     InvalidPayloadHash {
         /// As sent.

@@ -83,7 +83,8 @@ impl<'a> Parts<'a> {
         }
         let missing = |name: &str| {
             malformed(format!(
-                "the authorization header requires three components: Credential, SignedHeaders, and Signature; {name} is missing."
+                "the authorization header requires three components: Credential, SignedHeaders, and \
+                 Signature; {name} is missing."
             ))
         };
         Ok(Self {

@@ -67,7 +67,8 @@ pub(super) fn claim<'a>(
         (query.algorithm, query.credential, query.date, query.expires, query.signed_headers, query.signature)
     else {
         return Err(malformed(
-            "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.",
+            "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, \
+             X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.",
         ));
     };
     if algorithm != "AWS4-HMAC-SHA256" {
@@ -79,10 +80,10 @@ pub(super) fn claim<'a>(
     let parsed = Credential::parse(&credential, options.sts_body_sha256.is_some())
         .map_err(|detail| malformed(format!("Error parsing the X-Amz-Credential parameter; {detail}")))?;
     if parsed.scope.day != date.day() {
-        let day = parsed.scope.day;
+        let (day, signed) = (parsed.scope.day, date.day());
         return Err(malformed(format!(
-            r#"Error parsing the X-Amz-Credential parameter; Invalid credential date "{day}". This date is not the same as X-Amz-Date: "{}"."#,
-            date.day()
+            "Error parsing the X-Amz-Credential parameter; Invalid credential date \"{day}\". \
+             This date is not the same as X-Amz-Date: \"{signed}\"."
         )));
     }
     check_time(&date, &expires, now)?;
@@ -114,7 +115,8 @@ fn check_time(date: &AmzDate, expires: &str, now: i64) -> Result<(), AuthError> 
     }
     if lifetime > LIFETIME_SECONDS_MAX {
         return Err(malformed(
-            "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than 604800 seconds",
+            "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be \
+             less than 604800 seconds",
         ));
     }
     if date.unix_milliseconds - now > SKEW_MILLISECONDS_MAX {

@@ -1,3 +1,5 @@
+//! What AWS documents, what botocore signs, and every refusal.
+
 use http::header::HeaderName;
 use http::{HeaderMap, HeaderValue};
 
@@ -168,7 +170,10 @@ fn the_header_examples_of_the_documentation_verify() {
 
 #[test]
 fn the_presigned_example_of_the_documentation_verifies() {
-    let query = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Date=20130524T000000Z&X-Amz-Expires=86400&X-Amz-SignedHeaders=host&X-Amz-Signature=aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404";
+    let query = "X-Amz-Algorithm=AWS4-HMAC-SHA256\
+        &X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2Fus-east-1%2Fs3%2Faws4_request\
+        &X-Amz-Date=20130524T000000Z&X-Amz-Expires=86400&X-Amz-SignedHeaders=host\
+        &X-Amz-Signature=aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404";
     let case = Case::get("/test.txt", query, &[]);
     let verified = case.send().unwrap();
     assert!(verified.presigned);

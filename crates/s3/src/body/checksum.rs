@@ -4,150 +4,81 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use crc_fast::CrcAlgorithm;
 use md5::{Digest, Md5};
+use model::checksum::{Checksum, ChecksumAlgorithm, ChecksumType};
 
 use super::digest::Digests;
 
-/// A checksum algorithm of S3.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Algorithm {
-    /// CRC-32 of ISO/HDLC, as in zip.
-    Crc32,
-    /// CRC-32 of Castagnoli.
-    Crc32c,
-    /// CRC-64 of NVMe: what S3 computes when it is asked for none.
-    Crc64Nvme,
-    /// SHA-1.
-    Sha1,
-    /// SHA-256.
-    Sha256,
-}
-
-impl Algorithm {
-    /// All of them.
-    pub const ALL: [Self; 5] = [Self::Crc32, Self::Crc32c, Self::Crc64Nvme, Self::Sha1, Self::Sha256];
-
-    /// The name in `x-amz-checksum-algorithm` and in XML.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Crc32 => "CRC32",
-            Self::Crc32c => "CRC32C",
-            Self::Crc64Nvme => "CRC64NVME",
-            Self::Sha1 => "SHA1",
-            Self::Sha256 => "SHA256",
-        }
-    }
-
-    /// The header or trailer that carries a value, in lower case.
-    pub fn header(self) -> &'static str {
-        match self {
-            Self::Crc32 => "x-amz-checksum-crc32",
-            Self::Crc32c => "x-amz-checksum-crc32c",
-            Self::Crc64Nvme => "x-amz-checksum-crc64nvme",
-            Self::Sha1 => "x-amz-checksum-sha1",
-            Self::Sha256 => "x-amz-checksum-sha256",
-        }
-    }
-
-    /// Reads a name in any case: SDKs write both.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|algorithm| algorithm.name().eq_ignore_ascii_case(name))
-    }
-
-    /// The algorithm of a header or trailer.
-    pub fn from_header(header: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|algorithm| algorithm.header().eq_ignore_ascii_case(header))
-    }
-
-    /// Bytes of a value.
-    pub fn size_bytes(self) -> usize {
-        match self {
-            Self::Crc32 | Self::Crc32c => 4,
-            Self::Crc64Nvme => 8,
-            Self::Sha1 => 20,
-            Self::Sha256 => 32,
-        }
-    }
-
-    /// The type that a multipart upload gets when it names none.
-    pub fn type_default(self) -> ChecksumType {
-        if self == Self::Crc64Nvme { ChecksumType::FullObject } else { ChecksumType::Composite }
-    }
-
-    /// Whether a multipart upload may have this type: only CRCs can be combined, and CRC64NVME always is.
-    pub fn has_type(self, kind: ChecksumType) -> bool {
-        match kind {
-            ChecksumType::Composite => self != Self::Crc64Nvme,
-            ChecksumType::FullObject => self.crc().is_some(),
-        }
-    }
-
-    pub(super) fn crc(self) -> Option<CrcAlgorithm> {
-        match self {
-            Self::Crc32 => Some(CrcAlgorithm::Crc32IsoHdlc),
-            Self::Crc32c => Some(CrcAlgorithm::Crc32Iscsi),
-            Self::Crc64Nvme => Some(CrcAlgorithm::Crc64Nvme),
-            Self::Sha1 | Self::Sha256 => None,
-        }
+/// The header or trailer that carries a value, in lower case.
+pub fn header_of(algorithm: ChecksumAlgorithm) -> &'static str {
+    match algorithm {
+        ChecksumAlgorithm::Crc32 => "x-amz-checksum-crc32",
+        ChecksumAlgorithm::Crc32c => "x-amz-checksum-crc32c",
+        ChecksumAlgorithm::Crc64Nvme => "x-amz-checksum-crc64nvme",
+        ChecksumAlgorithm::Sha1 => "x-amz-checksum-sha1",
+        ChecksumAlgorithm::Sha256 => "x-amz-checksum-sha256",
     }
 }
 
-/// What the checksum of a multipart object covers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ChecksumType {
-    /// The checksums of the parts, one after the other.
-    Composite,
-    /// The data.
-    FullObject,
+/// The algorithm of a header or trailer.
+pub fn algorithm_of(header: &str) -> Option<ChecksumAlgorithm> {
+    ChecksumAlgorithm::ALL.into_iter().find(|algorithm| header_of(*algorithm).eq_ignore_ascii_case(header))
 }
 
-impl ChecksumType {
-    /// The name in `x-amz-checksum-type` and in XML.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Composite => "COMPOSITE",
-            Self::FullObject => "FULL_OBJECT",
-        }
-    }
+/// The type that a multipart upload gets when it names none.
+pub fn type_default(algorithm: ChecksumAlgorithm) -> ChecksumType {
+    if algorithm == ChecksumAlgorithm::Crc64Nvme { ChecksumType::FullObject } else { ChecksumType::Composite }
+}
 
-    /// Reads the name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Composite, Self::FullObject].into_iter().find(|kind| kind.name().eq_ignore_ascii_case(name))
+/// Whether a multipart upload may have this type: only CRCs can be combined, and CRC64NVME always is.
+pub fn has_type(algorithm: ChecksumAlgorithm, kind: ChecksumType) -> bool {
+    match kind {
+        ChecksumType::Composite => algorithm != ChecksumAlgorithm::Crc64Nvme,
+        ChecksumType::FullObject => crc_of(algorithm).is_some(),
+    }
+}
+
+pub(super) fn crc_of(algorithm: ChecksumAlgorithm) -> Option<CrcAlgorithm> {
+    match algorithm {
+        ChecksumAlgorithm::Crc32 => Some(CrcAlgorithm::Crc32IsoHdlc),
+        ChecksumAlgorithm::Crc32c => Some(CrcAlgorithm::Crc32Iscsi),
+        ChecksumAlgorithm::Crc64Nvme => Some(CrcAlgorithm::Crc64Nvme),
+        ChecksumAlgorithm::Sha1 | ChecksumAlgorithm::Sha256 => None,
     }
 }
 
 /// The value of a checksum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Checksum {
-    algorithm: Algorithm,
+pub struct ChecksumValue {
+    algorithm: ChecksumAlgorithm,
     /// As many as the algorithm gives, then zeros.
     bytes: [u8; 32],
 }
 
-impl Checksum {
+impl ChecksumValue {
     /// A value of that algorithm; none if the number of bytes is not the algorithm's.
-    pub fn new(algorithm: Algorithm, bytes: &[u8]) -> Option<Self> {
+    pub fn new(algorithm: ChecksumAlgorithm, bytes: &[u8]) -> Option<Self> {
         let mut value = Self { algorithm, bytes: [0; 32] };
         value
             .bytes
-            .get_mut(..algorithm.size_bytes())
+            .get_mut(..algorithm.digest_bytes())
             .filter(|slot| slot.len() == bytes.len())?
             .copy_from_slice(bytes);
         Some(value)
     }
 
     /// Reads the base64 form.
-    pub fn from_base64(algorithm: Algorithm, text: &str) -> Option<Self> {
+    pub fn from_base64(algorithm: ChecksumAlgorithm, text: &str) -> Option<Self> {
         Self::new(algorithm, &BASE64_STANDARD.decode(text).ok()?)
     }
 
     /// Of which algorithm.
-    pub fn algorithm(&self) -> Algorithm {
+    pub fn algorithm(&self) -> ChecksumAlgorithm {
         self.algorithm
     }
 
     /// The bytes, CRCs with the highest first.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..self.algorithm.size_bytes()]
+        &self.bytes[..self.algorithm.digest_bytes()]
     }
 
     /// The form of headers and XML.
@@ -155,9 +86,14 @@ impl Checksum {
         BASE64_STANDARD.encode(self.as_bytes())
     }
 
-    pub(super) fn of_crc(algorithm: Algorithm, crc: u64) -> Self {
+    /// As it is stored, of a whole content.
+    pub fn to_stored(&self) -> Checksum {
+        Checksum::full(self.algorithm, self.as_bytes().to_vec())
+    }
+
+    pub(super) fn of_crc(algorithm: ChecksumAlgorithm, crc: u64) -> Self {
         let mut value = Self { algorithm, bytes: [0; 32] };
-        let size = algorithm.size_bytes().min(8);
+        let size = algorithm.digest_bytes().min(8);
         value.bytes[..size].copy_from_slice(&crc.to_be_bytes()[8 - size..]);
         value
     }
@@ -171,14 +107,14 @@ impl Checksum {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ObjectChecksum {
     /// The value.
-    pub checksum: Checksum,
+    pub checksum: ChecksumValue,
     /// The number of parts of a composite one.
-    pub parts: Option<u32>,
+    pub parts: Option<u16>,
 }
 
 impl ObjectChecksum {
     /// Of the checksums of all parts in their order; none if one is of another algorithm or there are too many.
-    pub fn composite(algorithm: Algorithm, parts: &[Checksum]) -> Option<Self> {
+    pub fn composite(algorithm: ChecksumAlgorithm, parts: &[ChecksumValue]) -> Option<Self> {
         let mut digests = Digests::of(algorithm);
         for part in parts {
             if part.algorithm != algorithm {
@@ -187,12 +123,12 @@ impl ObjectChecksum {
             digests.update(part.as_bytes());
         }
         let checksum = digests.finish().checksum(algorithm)?;
-        Some(Self { checksum, parts: Some(u32::try_from(parts.len()).ok()?) })
+        Some(Self { checksum, parts: Some(u16::try_from(parts.len()).ok()?) })
     }
 
     /// Of the whole data, from the CRCs of all parts and their lengths in bytes; none for SHA, or if one is of another algorithm.
-    pub fn full_object(algorithm: Algorithm, parts: &[(Checksum, u64)]) -> Option<Self> {
-        let crc_algorithm = algorithm.crc()?;
+    pub fn full_object(algorithm: ChecksumAlgorithm, parts: &[(ChecksumValue, u64)]) -> Option<Self> {
+        let crc_algorithm = crc_of(algorithm)?;
         let mut crc = Digests::of(algorithm).finish().checksum(algorithm)?.as_crc();
         for (part, length) in parts {
             if part.algorithm != algorithm {
@@ -200,11 +136,11 @@ impl ObjectChecksum {
             }
             crc = crc_fast::checksum_combine(crc_algorithm, crc, part.as_crc(), *length);
         }
-        Some(Self { checksum: Checksum::of_crc(algorithm, crc), parts: None })
+        Some(Self { checksum: ChecksumValue::of_crc(algorithm, crc), parts: None })
     }
 
     /// Reads `base64` or `base64-N`.
-    pub fn parse(algorithm: Algorithm, text: &str) -> Option<Self> {
+    pub fn parse(algorithm: ChecksumAlgorithm, text: &str) -> Option<Self> {
         let (value, parts) = match text.split_once('-') {
             Some((value, parts)) if parts.bytes().all(|byte| byte.is_ascii_digit()) => {
                 (value, Some(parts.parse().ok()?))
@@ -212,7 +148,20 @@ impl ObjectChecksum {
             Some(_) => return None,
             None => (text, None),
         };
-        Some(Self { checksum: Checksum::from_base64(algorithm, value)?, parts })
+        Some(Self { checksum: ChecksumValue::from_base64(algorithm, value)?, parts })
+    }
+}
+
+/// As it is stored.
+impl From<ObjectChecksum> for Checksum {
+    fn from(value: ObjectChecksum) -> Self {
+        let kind = if value.parts.is_some() { ChecksumType::Composite } else { ChecksumType::FullObject };
+        Self {
+            algorithm: value.checksum.algorithm,
+            kind,
+            digest: value.checksum.as_bytes().to_vec(),
+            parts: value.parts.unwrap_or_default(),
+        }
     }
 }
 
@@ -237,7 +186,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn of(algorithm: Algorithm, data: &[u8]) -> Checksum {
+    fn of(algorithm: ChecksumAlgorithm, data: &[u8]) -> ChecksumValue {
         let mut digests = Digests::of(algorithm);
         digests.update(data);
         digests.finish().checksum(algorithm).unwrap()
@@ -246,14 +195,14 @@ mod tests {
     #[test]
     fn known_values_come_out() {
         for (algorithm, value) in [
-            (Algorithm::Crc32, "y/Q5Jg=="),
-            (Algorithm::Crc32c, "4waSgw=="),
-            (Algorithm::Crc64Nvme, "rosUhgp5mIg="),
-            (Algorithm::Sha1, "98O8HYCOBHMq32eZZczDTKeuNEE="),
-            (Algorithm::Sha256, "FeKw08M4keuw8e9gnsQZQgwg4yDOlMZfvIwzEkSOsiU="),
+            (ChecksumAlgorithm::Crc32, "y/Q5Jg=="),
+            (ChecksumAlgorithm::Crc32c, "4waSgw=="),
+            (ChecksumAlgorithm::Crc64Nvme, "rosUhgp5mIg="),
+            (ChecksumAlgorithm::Sha1, "98O8HYCOBHMq32eZZczDTKeuNEE="),
+            (ChecksumAlgorithm::Sha256, "FeKw08M4keuw8e9gnsQZQgwg4yDOlMZfvIwzEkSOsiU="),
         ] {
             assert_eq!(of(algorithm, b"123456789").to_base64(), value, "{algorithm:?}");
-            assert_eq!(Checksum::from_base64(algorithm, value), Some(of(algorithm, b"123456789")));
+            assert_eq!(ChecksumValue::from_base64(algorithm, value), Some(of(algorithm, b"123456789")));
         }
     }
 
@@ -265,34 +214,39 @@ mod tests {
             let checksums: Vec<_> = parts.iter().map(|part| of(algorithm, part)).collect();
             ObjectChecksum::composite(algorithm, &checksums).unwrap().to_string()
         };
-        assert_eq!(composite(Algorithm::Sha256), "uWBwpe1dxI4Vw8Gf0X9ynOdw/SS6VBzfWm9giiv1sf4=-3");
-        assert_eq!(composite(Algorithm::Sha1), "sizjvY4eud3MrcHdZM3cQ/ol39o=-3");
+        assert_eq!(composite(ChecksumAlgorithm::Sha256), "uWBwpe1dxI4Vw8Gf0X9ynOdw/SS6VBzfWm9giiv1sf4=-3");
+        assert_eq!(composite(ChecksumAlgorithm::Sha1), "sizjvY4eud3MrcHdZM3cQ/ol39o=-3");
         let crcs: Vec<_> =
-            parts.iter().map(|part| (of(Algorithm::Crc32c, part), part.len() as u64)).collect();
+            parts.iter().map(|part| (of(ChecksumAlgorithm::Crc32c, part), part.len() as u64)).collect();
         assert_eq!(crcs[0].0.to_base64(), "MDaLrw==");
-        assert_eq!(ObjectChecksum::full_object(Algorithm::Crc32c, &crcs).unwrap().to_string(), "xU+Krw==");
+        assert_eq!(
+            ObjectChecksum::full_object(ChecksumAlgorithm::Crc32c, &crcs).unwrap().to_string(),
+            "xU+Krw=="
+        );
     }
 
     #[test]
     fn object_checksums_are_read_back() {
         let text = "uWBwpe1dxI4Vw8Gf0X9ynOdw/SS6VBzfWm9giiv1sf4=-3";
-        assert_eq!(ObjectChecksum::parse(Algorithm::Sha256, text).unwrap().to_string(), text);
+        assert_eq!(ObjectChecksum::parse(ChecksumAlgorithm::Sha256, text).unwrap().to_string(), text);
         for text in ["bad", "xU+Krw==-", "xU+Krw==-x", "xU+Krw==--1", "xU+K"] {
-            assert_eq!(ObjectChecksum::parse(Algorithm::Crc32c, text), None, "{text}");
+            assert_eq!(ObjectChecksum::parse(ChecksumAlgorithm::Crc32c, text), None, "{text}");
         }
     }
 
     #[test]
     fn types_fit_algorithms_as_in_s3() {
         assert!(
-            !Algorithm::Sha1.has_type(ChecksumType::FullObject)
-                && !Algorithm::Sha256.has_type(ChecksumType::FullObject)
+            !has_type(ChecksumAlgorithm::Sha1, ChecksumType::FullObject)
+                && !has_type(ChecksumAlgorithm::Sha256, ChecksumType::FullObject)
         );
         assert!(
-            !Algorithm::Crc64Nvme.has_type(ChecksumType::Composite)
-                && Algorithm::Crc32.has_type(ChecksumType::Composite)
+            !has_type(ChecksumAlgorithm::Crc64Nvme, ChecksumType::Composite)
+                && has_type(ChecksumAlgorithm::Crc32, ChecksumType::Composite)
         );
-        assert!(Algorithm::ALL.into_iter().all(|algorithm| algorithm.has_type(algorithm.type_default())));
+        assert!(
+            ChecksumAlgorithm::ALL.into_iter().all(|algorithm| has_type(algorithm, type_default(algorithm)))
+        );
     }
 
     #[test]
@@ -305,7 +259,7 @@ mod tests {
     proptest! {
         #[test]
         fn combined_crcs_are_those_of_the_whole(parts in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..300), 0..6)) {
-            for algorithm in [Algorithm::Crc32, Algorithm::Crc32c, Algorithm::Crc64Nvme] {
+            for algorithm in [ChecksumAlgorithm::Crc32, ChecksumAlgorithm::Crc32c, ChecksumAlgorithm::Crc64Nvme] {
                 let crcs: Vec<_> = parts.iter().map(|part| (of(algorithm, part), part.len() as u64)).collect();
                 let whole = of(algorithm, &parts.concat());
                 prop_assert_eq!(ObjectChecksum::full_object(algorithm, &crcs).unwrap().checksum, whole);

@@ -1,10 +1,11 @@
 //! Digests of a body while it streams by: one pass, only those that are wanted.
 
 use md5::{Digest, Md5};
+use model::checksum::ChecksumAlgorithm;
 use ring::digest;
 use sha1::Sha1;
 
-use super::checksum::{Algorithm, Checksum};
+use super::checksum::{ChecksumValue, crc_of};
 
 /// Bytes that go through all digests before the next ones do, so that they come from the first-level cache but once.
 const BLOCK_BYTES: usize = 16 << 10;
@@ -14,17 +15,17 @@ const BLOCK_BYTES: usize = 16 << 10;
 pub struct Wanted {
     /// For the ETag and for Content-MD5.
     pub md5: bool,
-    checksums: [bool; Algorithm::ALL.len()],
+    checksums: [bool; ChecksumAlgorithm::ALL.len()],
 }
 
 impl Wanted {
     /// Adds an algorithm.
-    pub fn add(&mut self, algorithm: Algorithm) {
+    pub fn add(&mut self, algorithm: ChecksumAlgorithm) {
         self.checksums[slot(algorithm)] = true;
     }
 
     /// Whether the algorithm is wanted.
-    pub fn has(&self, algorithm: Algorithm) -> bool {
+    pub fn has(&self, algorithm: ChecksumAlgorithm) -> bool {
         self.checksums[slot(algorithm)]
     }
 }
@@ -32,7 +33,7 @@ impl Wanted {
 /// Digests under way.
 pub struct Digests {
     md5: Option<Md5>,
-    crcs: Vec<(Algorithm, crc_fast::Digest)>,
+    crcs: Vec<(ChecksumAlgorithm, crc_fast::Digest)>,
     sha1: Option<Sha1>,
     sha256: Option<digest::Context>,
 }
@@ -40,21 +41,21 @@ pub struct Digests {
 impl Digests {
     /// Of no data yet.
     pub fn new(wanted: Wanted) -> Self {
-        let crc = |algorithm: Algorithm| Some((algorithm, crc_fast::Digest::new(algorithm.crc()?)));
+        let crc = |algorithm: ChecksumAlgorithm| Some((algorithm, crc_fast::Digest::new(crc_of(algorithm)?)));
         Self {
             md5: wanted.md5.then(Md5::new),
-            crcs: Algorithm::ALL
+            crcs: ChecksumAlgorithm::ALL
                 .into_iter()
                 .filter(|algorithm| wanted.has(*algorithm))
                 .filter_map(crc)
                 .collect(),
-            sha1: wanted.has(Algorithm::Sha1).then(Sha1::new),
-            sha256: wanted.has(Algorithm::Sha256).then(|| digest::Context::new(&digest::SHA256)),
+            sha1: wanted.has(ChecksumAlgorithm::Sha1).then(Sha1::new),
+            sha256: wanted.has(ChecksumAlgorithm::Sha256).then(|| digest::Context::new(&digest::SHA256)),
         }
     }
 
     /// With one algorithm.
-    pub fn of(algorithm: Algorithm) -> Self {
+    pub fn of(algorithm: ChecksumAlgorithm) -> Self {
         let mut wanted = Wanted::default();
         wanted.add(algorithm);
         Self::new(wanted)
@@ -69,10 +70,12 @@ impl Digests {
 
     /// The values of all data.
     pub fn finish(self) -> DigestValues {
-        let sha1 = self.sha1.and_then(|sha1| Checksum::new(Algorithm::Sha1, &sha1.finalize()));
-        let sha256 =
-            self.sha256.and_then(|sha256| Checksum::new(Algorithm::Sha256, sha256.finish().as_ref()));
-        let crcs = self.crcs.into_iter().map(|(algorithm, crc)| Checksum::of_crc(algorithm, crc.finalize()));
+        let sha1 = self.sha1.and_then(|sha1| ChecksumValue::new(ChecksumAlgorithm::Sha1, &sha1.finalize()));
+        let sha256 = self
+            .sha256
+            .and_then(|sha256| ChecksumValue::new(ChecksumAlgorithm::Sha256, sha256.finish().as_ref()));
+        let crcs =
+            self.crcs.into_iter().map(|(algorithm, crc)| ChecksumValue::of_crc(algorithm, crc.finalize()));
         DigestValues {
             md5: self.md5.map(|md5| md5.finalize().into()),
             checksums: crcs.chain(sha1).chain(sha256).collect(),
@@ -107,23 +110,23 @@ pub struct DigestValues {
     /// If wanted.
     pub md5: Option<[u8; 16]>,
     /// Those wanted.
-    pub checksums: Vec<Checksum>,
+    pub checksums: Vec<ChecksumValue>,
 }
 
 impl DigestValues {
     /// The checksum of that algorithm, if it was wanted.
-    pub fn checksum(&self, algorithm: Algorithm) -> Option<Checksum> {
+    pub fn checksum(&self, algorithm: ChecksumAlgorithm) -> Option<ChecksumValue> {
         self.checksums.iter().copied().find(|checksum| checksum.algorithm() == algorithm)
     }
 }
 
-fn slot(algorithm: Algorithm) -> usize {
+fn slot(algorithm: ChecksumAlgorithm) -> usize {
     match algorithm {
-        Algorithm::Crc32 => 0,
-        Algorithm::Crc32c => 1,
-        Algorithm::Crc64Nvme => 2,
-        Algorithm::Sha1 => 3,
-        Algorithm::Sha256 => 4,
+        ChecksumAlgorithm::Crc32 => 0,
+        ChecksumAlgorithm::Crc32c => 1,
+        ChecksumAlgorithm::Crc64Nvme => 2,
+        ChecksumAlgorithm::Sha1 => 3,
+        ChecksumAlgorithm::Sha256 => 4,
     }
 }
 
@@ -134,7 +137,7 @@ mod tests {
 
     fn everything() -> Wanted {
         let mut wanted = Wanted { md5: true, ..Wanted::default() };
-        Algorithm::ALL.into_iter().for_each(|algorithm| wanted.add(algorithm));
+        ChecksumAlgorithm::ALL.into_iter().for_each(|algorithm| wanted.add(algorithm));
         wanted
     }
 

@@ -1,8 +1,7 @@
 //! Why a body was refused. Every variant carries the facts that S3's error document shows.
 
+use model::checksum::{ChecksumAlgorithm, ChecksumType};
 use thiserror::Error;
-
-use super::checksum::{Algorithm, ChecksumType};
 
 /// A refused body. `Display` is the message for the client, [`BodyError::code`] the S3 error code.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -10,7 +9,8 @@ use super::checksum::{Algorithm, ChecksumType};
 pub enum BodyError {
     /// The body ended early.
     #[error(
-        "You did not provide the number of bytes specified by the Content-Length HTTP header: {received} of {expected} came."
+        "You did not provide the number of bytes specified by the Content-Length HTTP header: {received} of \
+         {expected} came."
     )]
     TooShort {
         /// Announced bytes, without framing.
@@ -40,7 +40,8 @@ pub enum BodyError {
     },
     /// The connection was silent for too long. Made by the caller, who has the clock.
     #[error(
-        "Your socket connection to the server was not read from or written to within the timeout period. Idle connections will be closed."
+        "Your socket connection to the server was not read from or written to within the timeout period. Idle \
+         connections will be closed."
     )]
     IdleTimeout,
     /// [`super::BodyReader::finish`] was called before the end was reached: the request was given up.
@@ -62,7 +63,8 @@ pub enum BodyError {
     },
     /// The signature of a chunk or of the trailer is wrong.
     #[error(
-        "The signature of {place} does not match what we calculated. Check your key and signing method, and that nothing changes the body on its way."
+        "The signature of {place} does not match what we calculated. Check your key and signing method, and \
+         that nothing changes the body on its way."
     )]
     SignatureMismatch {
         /// The chunk's number from 1, or the trailer.
@@ -77,7 +79,8 @@ pub enum BodyError {
     NoSeed,
     /// The trailer is not well-formed, or not the one announced.
     #[error(
-        "The request contained trailing data that was not well-formed or did not conform to our published schema: {detail}."
+        "The request contained trailing data that was not well-formed or did not conform to our published \
+         schema: {detail}."
     )]
     MalformedTrailer {
         /// What is wrong.
@@ -103,7 +106,7 @@ pub enum BodyError {
     #[error("The {} you specified did not match the calculated checksum.", algorithm.name())]
     ChecksumMismatch {
         /// Which one.
-        algorithm: Algorithm,
+        algorithm: ChecksumAlgorithm,
         /// As sent, base64.
         provided: String,
         /// Of the data that came, base64.
@@ -139,19 +142,21 @@ pub enum BodyError {
     AlgorithmMismatch,
     /// `x-amz-sdk-checksum-algorithm` without a checksum.
     #[error(
-        "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found."
+        "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer \
+         headers were found."
     )]
     NoChecksum,
     /// `x-amz-checksum-type` is neither COMPOSITE nor FULL_OBJECT.
     #[error("Value for x-amz-checksum-type header is invalid.")]
     InvalidChecksumType,
     /// A type that the algorithm has not.
-    #[error("The {} checksum type cannot be used with the {} checksum algorithm.", kind.name(), algorithm.name().to_ascii_lowercase())]
+    #[error("The {} checksum type cannot be used with the {} checksum \
+     algorithm.", kind.name(), algorithm.name().to_ascii_lowercase())]
     TypeNotOfAlgorithm {
         /// Asked for.
         kind: ChecksumType,
         /// Asked for.
-        algorithm: Algorithm,
+        algorithm: ChecksumAlgorithm,
     },
     /// No header tells the length of the data.
     #[error(
@@ -168,7 +173,8 @@ pub enum BodyError {
     },
     /// More than one request may carry.
     #[error(
-        "Your proposed upload exceeds the maximum allowed size: {size} bytes of at most {size_max}. Use a multipart upload."
+        "Your proposed upload exceeds the maximum allowed size: {size} bytes of at most {size_max}. Use a \
+         multipart upload."
     )]
     TooLarge {
         /// Announced bytes.

@@ -18,8 +18,9 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http_body::Body;
 use http_body_util::BodyExt;
+use model::checksum::ChecksumAlgorithm;
 
-pub use checksum::{Algorithm, Checksum, ChecksumType, ObjectChecksum, multipart_etag};
+pub use checksum::{ChecksumValue, ObjectChecksum, multipart_etag};
 pub use digest::{DigestValues, Digests, Wanted};
 pub use error::BodyError;
 pub use request::ChecksumRequest;
@@ -75,7 +76,7 @@ impl BodySpec {
     fn all_wanted(&self) -> Wanted {
         let mut wanted = self.wanted;
         wanted.md5 |= self.checksum.content_md5.is_some();
-        let payload = matches!(self.payload, PayloadKind::Sha256(_)).then_some(Algorithm::Sha256);
+        let payload = matches!(self.payload, PayloadKind::Sha256(_)).then_some(ChecksumAlgorithm::Sha256);
         for algorithm in self.checksum.algorithm().into_iter().chain(payload) {
             wanted.add(algorithm);
         }
@@ -107,7 +108,7 @@ pub struct BodyFacts {
     /// Those that were wanted and those that had to match.
     pub digests: DigestValues,
     /// The one that the client sent in a header or trailer, which matched.
-    pub checksum: Option<Checksum>,
+    pub checksum: Option<ChecksumValue>,
     /// All trailers, names in lower case.
     pub trailers: Vec<(String, String)>,
 }
@@ -219,8 +220,8 @@ fn decoder(spec: &BodySpec) -> Result<ChunkDecoder, BodyError> {
 
 fn check_sha256(payload: PayloadKind, digests: &DigestValues) -> Result<(), BodyError> {
     let PayloadKind::Sha256(provided) = payload else { return Ok(()) };
-    let computed = digests.checksum(Algorithm::Sha256);
-    let computed = computed.as_ref().map(Checksum::as_bytes).unwrap_or_default();
+    let computed = digests.checksum(ChecksumAlgorithm::Sha256);
+    let computed = computed.as_ref().map(ChecksumValue::as_bytes).unwrap_or_default();
     if computed == provided {
         return Ok(());
     }
@@ -239,7 +240,7 @@ fn check_checksum(
     request: &ChecksumRequest,
     trailers: &[(String, String)],
     digests: &DigestValues,
-) -> Result<Option<Checksum>, BodyError> {
+) -> Result<Option<ChecksumValue>, BodyError> {
     let provided = match request.trailer {
         Some(algorithm) => Some(trailing_checksum(algorithm, trailers)?),
         None => request.header,
@@ -256,10 +257,13 @@ fn check_checksum(
     })
 }
 
-fn trailing_checksum(algorithm: Algorithm, trailers: &[(String, String)]) -> Result<Checksum, BodyError> {
-    let header = algorithm.header();
+fn trailing_checksum(
+    algorithm: ChecksumAlgorithm,
+    trailers: &[(String, String)],
+) -> Result<ChecksumValue, BodyError> {
+    let header = checksum::header_of(algorithm);
     let missing = || BodyError::MalformedTrailer { detail: format!("{header} is announced and missing") };
     let (_, text) = trailers.iter().find(|(name, _)| name == header).ok_or_else(missing)?;
-    Checksum::from_base64(algorithm, text)
+    ChecksumValue::from_base64(algorithm, text)
         .ok_or(BodyError::InvalidChecksum { header, place: "trailing header" })
 }

@@ -3,8 +3,9 @@
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use http::{HeaderMap, HeaderName};
+use model::checksum::{ChecksumAlgorithm, ChecksumType};
 
-use super::checksum::{Algorithm, Checksum, ChecksumType};
+use super::checksum::{ChecksumValue, algorithm_of, header_of};
 use super::error::BodyError;
 use crate::auth::PayloadKind;
 
@@ -17,9 +18,9 @@ const TRAILERS_MAX: usize = 16;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ChecksumRequest {
     /// Sent ahead in a header.
-    pub header: Option<Checksum>,
+    pub header: Option<ChecksumValue>,
     /// Announced for the trailer.
-    pub trailer: Option<Algorithm>,
+    pub trailer: Option<ChecksumAlgorithm>,
     /// `Content-MD5`.
     pub content_md5: Option<[u8; 16]>,
     /// `x-amz-checksum-type`.
@@ -43,7 +44,7 @@ impl ChecksumRequest {
     }
 
     /// The algorithm of the checksum, wherever it is.
-    pub fn algorithm(&self) -> Option<Algorithm> {
+    pub fn algorithm(&self) -> Option<ChecksumAlgorithm> {
         self.header.map(|checksum| checksum.algorithm()).or(self.trailer)
     }
 }
@@ -82,14 +83,14 @@ pub fn announced_trailers(headers: &HeaderMap) -> Result<Vec<String>, BodyError>
     Ok(names)
 }
 
-fn checksum_header(headers: &HeaderMap) -> Result<Option<Checksum>, BodyError> {
+fn checksum_header(headers: &HeaderMap) -> Result<Option<ChecksumValue>, BodyError> {
     let mut found = None;
     for name in headers.keys().map(HeaderName::as_str).filter(|name| is_checksum(name)) {
-        let algorithm = Algorithm::from_header(name).ok_or_else(|| unsupported(name))?;
+        let algorithm = algorithm_of(name).ok_or_else(|| unsupported(name))?;
         let mut values = headers.get_all(name).iter();
         let text = values.next().and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let invalid = BodyError::InvalidChecksum { header: algorithm.header(), place: "header" };
-        let checksum = Checksum::from_base64(algorithm, text.trim()).ok_or(invalid)?;
+        let invalid = BodyError::InvalidChecksum { header: header_of(algorithm), place: "header" };
+        let checksum = ChecksumValue::from_base64(algorithm, text.trim()).ok_or(invalid)?;
         if values.next().is_some() || found.replace(checksum).is_some() {
             return Err(BodyError::SeveralChecksums);
         }
@@ -97,10 +98,10 @@ fn checksum_header(headers: &HeaderMap) -> Result<Option<Checksum>, BodyError> {
     Ok(found)
 }
 
-fn checksum_trailer(headers: &HeaderMap) -> Result<Option<Algorithm>, BodyError> {
+fn checksum_trailer(headers: &HeaderMap) -> Result<Option<ChecksumAlgorithm>, BodyError> {
     let mut found = None;
     for name in announced_trailers(headers)?.iter().filter(|name| is_checksum(name)) {
-        let algorithm = Algorithm::from_header(name).ok_or_else(|| unsupported(name))?;
+        let algorithm = algorithm_of(name).ok_or_else(|| unsupported(name))?;
         if found.replace(algorithm).is_some() {
             return Err(BodyError::SeveralChecksums);
         }
@@ -113,10 +114,10 @@ fn is_checksum(name: &str) -> bool {
     name.strip_prefix(PREFIX).is_some_and(|rest| !matches!(rest, "type" | "algorithm" | "mode"))
 }
 
-fn check_sdk_algorithm(headers: &HeaderMap, found: Option<Algorithm>) -> Result<(), BodyError> {
+fn check_sdk_algorithm(headers: &HeaderMap, found: Option<ChecksumAlgorithm>) -> Result<(), BodyError> {
     let Some(value) = headers.get("x-amz-sdk-checksum-algorithm") else { return Ok(()) };
     let text = String::from_utf8_lossy(value.as_bytes());
-    let named = Algorithm::from_name(text.trim())
+    let named = ChecksumAlgorithm::from_name(text.trim())
         .ok_or_else(|| unsupported(&format!("x-amz-sdk-checksum-algorithm: {}", text.trim())))?;
     match found {
         None => Err(BodyError::NoChecksum),
@@ -127,7 +128,9 @@ fn check_sdk_algorithm(headers: &HeaderMap, found: Option<Algorithm>) -> Result<
 
 fn checksum_type(headers: &HeaderMap) -> Result<Option<ChecksumType>, BodyError> {
     let Some(value) = headers.get("x-amz-checksum-type") else { return Ok(None) };
-    let kind = value.to_str().ok().and_then(|text| ChecksumType::from_name(text.trim()));
+    let is_named =
+        |kind: &ChecksumType| kind.name().as_bytes().eq_ignore_ascii_case(value.as_bytes().trim_ascii());
+    let kind = [ChecksumType::Composite, ChecksumType::FullObject].into_iter().find(is_named);
     kind.map(Some).ok_or(BodyError::InvalidChecksumType)
 }
 
@@ -175,7 +178,7 @@ mod tests {
             ("x-amz-sdk-checksum-algorithm", "CRC64NVME"),
         ])
         .unwrap();
-        assert_eq!(found.algorithm(), Some(Algorithm::Crc64Nvme));
+        assert_eq!(found.algorithm(), Some(ChecksumAlgorithm::Crc64Nvme));
         let found =
             read(&[("content-md5", "CY9rzUYh03PK3k6DJie09g=="), ("x-amz-checksum-type", "FULL_OBJECT")])
                 .unwrap();

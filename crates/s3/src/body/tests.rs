@@ -1,3 +1,5 @@
+//! Bodies as clients send them, whole, cut anywhere, broken off and damaged.
+
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -6,12 +8,12 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use http::HeaderMap;
 use http_body::{Body, Frame};
+use model::checksum::ChecksumAlgorithm;
 use proptest::prelude::*;
 
+use super::checksum::header_of;
 use super::decoder::{LINE_BYTES_MAX, TRAILER_BYTES_MAX};
-use super::{
-    Algorithm, BodyError, BodyFacts, BodyReader, BodySpec, Checksum, ChecksumRequest, Digests, Wanted,
-};
+use super::{BodyError, BodyFacts, BodyReader, BodySpec, ChecksumRequest, ChecksumValue, Digests, Wanted};
 use crate::auth::date::AmzDate;
 use crate::auth::sign::{Signer, Target};
 use crate::auth::{ChunkSeed, PayloadKind};
@@ -51,7 +53,7 @@ fn sha256(data: &[u8]) -> [u8; 32] {
     ring::digest::digest(&ring::digest::SHA256, data).as_ref().try_into().unwrap()
 }
 
-fn checksum(algorithm: Algorithm, data: &[u8]) -> Checksum {
+fn checksum(algorithm: ChecksumAlgorithm, data: &[u8]) -> ChecksumValue {
     let mut digests = Digests::of(algorithm);
     digests.update(data);
     digests.finish().checksum(algorithm).unwrap()
@@ -64,7 +66,7 @@ fn seed(kind: &str) -> ChunkSeed {
     signer.sign(&target, &mut HeaderMap::new(), &AmzDate::parse("20260101T000000Z").unwrap(), kind)
 }
 
-const TRAILING: Algorithm = Algorithm::Crc32c;
+const TRAILING: ChecksumAlgorithm = ChecksumAlgorithm::Crc32c;
 const KINDS: [PayloadKind; 5] = [
     PayloadKind::Unsigned,
     PayloadKind::Sha256([0; 32]),
@@ -106,7 +108,7 @@ fn sent(kind: PayloadKind, data: &[u8], chunk_bytes: usize) -> (Vec<u8>, BodySpe
         }
     }
     if has_trailer {
-        let line = format!("{}:{}", TRAILING.header(), checksum(TRAILING, data).to_base64());
+        let line = format!("{}:{}", header_of(TRAILING), checksum(TRAILING, data).to_base64());
         wire.extend_from_slice(format!("{line}\r\n").as_bytes());
         if let Some(chain) = &mut chain {
             let signature = chain.sign_trailer(&sha256(format!("{line}\n").as_bytes()));
@@ -114,7 +116,7 @@ fn sent(kind: PayloadKind, data: &[u8], chunk_bytes: usize) -> (Vec<u8>, BodySpe
                 format!("x-amz-trailer-signature:{}\r\n", hex::encode(signature)).as_bytes(),
             );
         }
-        spec.trailers = vec![TRAILING.header().to_owned()];
+        spec.trailers = vec![header_of(TRAILING).to_owned()];
         spec.checksum.trailer = Some(TRAILING);
     }
     wire.extend_from_slice(b"\r\n");
@@ -346,11 +348,13 @@ fn digests_of_headers_must_match() {
     let error = plain(|spec| spec.checksum.content_md5 = Some([1; 16])).unwrap_err();
     assert_eq!((error.code(), error.fields()[1].1.as_str()), ("BadDigest", "jXd/OF09/siBXSD3SWAm3A=="));
     let error =
-        plain(|spec| spec.checksum.header = Checksum::from_base64(Algorithm::Crc32, "y/Q5Jg==")).unwrap_err();
+        plain(|spec| spec.checksum.header = ChecksumValue::from_base64(ChecksumAlgorithm::Crc32, "y/Q5Jg=="))
+            .unwrap_err();
     assert_eq!(error.code(), "BadDigest");
     assert!(error.to_string().starts_with("The CRC32 you specified"));
-    let (_, facts) = plain(|spec| spec.checksum.header = Some(checksum(Algorithm::Sha1, b"data"))).unwrap();
-    assert_eq!(facts.checksum, Some(checksum(Algorithm::Sha1, b"data")));
+    let (_, facts) =
+        plain(|spec| spec.checksum.header = Some(checksum(ChecksumAlgorithm::Sha1, b"data"))).unwrap();
+    assert_eq!(facts.checksum, Some(checksum(ChecksumAlgorithm::Sha1, b"data")));
 }
 
 #[test]
