@@ -521,3 +521,27 @@ fn sts_is_accepted_only_where_it_is_served() {
     let options = Options { sts_body_sha256: Some(&digest) };
     assert!(case.send_with(&SigningKeys::new(), SECRET, options).is_ok());
 }
+
+proptest::proptest! {
+    #[test]
+    fn rubbish_is_refused_and_never_a_panic(
+        tokens in proptest::collection::vec(0usize..16, 0..24),
+        noise in "[ -~é漢]{0,12}",
+    ) {
+        const TOKENS: [&str; 15] = [
+            "AWS4-HMAC-SHA256", " ", ",", "=", "&", "/", "Credential=", "SignedHeaders=host", "Signature=", "%2",
+            "A/20130524/us-east-1/s3/aws4_request", "X-Amz-Algorithm=AWS4-HMAC-SHA256", "X-Amz-Date=20130524T000000Z",
+            "X-Amz-Expires=60", "X-Amz-Signature=00",
+        ];
+        let text: String = tokens.iter().map(|index| TOKENS.get(*index).copied().unwrap_or(&noise)).collect();
+        let headers = [("authorization", text.as_str()), ("x-amz-date", "20130524T000000Z")];
+        let anonymous_or_refused = |case: &Case| {
+            let sender = case.send_with(&SigningKeys::new(), SECRET, Options::default());
+            !matches!(sender, Ok(Sender::Signed(_)))
+        };
+        proptest::prop_assert!(anonymous_or_refused(&Case::get(&text, &text, &[])));
+        if HeaderValue::from_str(&text).is_ok() {
+            proptest::prop_assert!(anonymous_or_refused(&Case::get("/b/k", "", &headers)));
+        }
+    }
+}
