@@ -11,6 +11,10 @@ use crate::format::DriveFormat;
 use crate::map::{ClusterMap, Slot};
 use crate::placement;
 
+/// The epoch in the formats of a store that is being made. The last step of a first start writes them anew with the
+/// epoch that counts: a store that has this one on all its drives was never used, and its drives count as empty.
+pub const EPOCH_UNFINISHED: u64 = 0;
+
 /// What was found under a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
@@ -52,7 +56,9 @@ pub struct Plan {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum StartError {
     /// No paths.
-    #[error("no drives were given: name at least one folder, as in `rustfs server /data` or `rustfs server /data{{1...4}}`")]
+    #[error(
+        "no drives were given: name at least one folder, as in `rustfs server /data` or `rustfs server /data{{1...4}}`"
+    )]
     NoDrives,
     /// One path twice.
     #[error("{} is given twice: name every drive once", path.display())]
@@ -160,6 +166,7 @@ pub struct Choices {
 /// Where the drives don't make one store.
 pub fn plan(given: &[Given], choices: Choices, store: StoreId, ids: &[DriveId]) -> Result<Plan, StartError> {
     refuse_obvious(given)?;
+    let given = &without_unfinished(given);
     let formats: Vec<(&Given, &DriveFormat)> = given
         .iter()
         .filter_map(|drive| match &drive.found {
@@ -171,6 +178,30 @@ pub fn plan(given: &[Given], choices: Choices, store: StoreId, ids: &[DriveId]) 
         None => new_store(given, choices, store, ids),
         Some(map) => open_store(given, &formats, map.clone(), ids),
     }
+}
+
+/// With drives of a first start that did not end taken for what they are: empty, unless another drive already has the
+/// format that counts and knows them.
+fn without_unfinished(given: &[Given]) -> Vec<Given> {
+    let finished = given.iter().filter_map(|drive| match &drive.found {
+        Found::Formatted(format) if format.map.epoch > EPOCH_UNFINISHED => Some(&format.map),
+        _ => None,
+    });
+    let newest = finished.max_by_key(|map| map.epoch);
+    let is_known = |format: &DriveFormat| {
+        newest.is_some_and(|map| {
+            map.store == format.map.store && map.slots().any(|(_, drive)| drive == format.drive)
+        })
+    };
+    given
+        .iter()
+        .map(|drive| match &drive.found {
+            Found::Formatted(format) if format.map.epoch == EPOCH_UNFINISHED && !is_known(format) => {
+                Given { path: drive.path.clone(), found: Found::Blank }
+            }
+            _ => drive.clone(),
+        })
+        .collect()
 }
 
 fn refuse_obvious(given: &[Given]) -> Result<(), StartError> {
@@ -210,7 +241,8 @@ fn new_store(given: &[Given], choices: Choices, store: StoreId, ids: &[DriveId])
             .unwrap_or(placement::default_replicas(given.len(), parity))
             .clamp(1, given.len().min(usize::from(u8::MAX)) as u8),
     };
-    let paths = given.chunks(width).map(|set| set.iter().map(|drive| Some(drive.path.clone())).collect()).collect();
+    let paths =
+        given.chunks(width).map(|set| set.iter().map(|drive| Some(drive.path.clone())).collect()).collect();
     let blank = map.slots().map(|(slot, _)| slot).collect();
     Ok(Plan { map, paths, blank, new_store: true, warnings: Vec::new() })
 }
@@ -226,7 +258,11 @@ fn open_store(
         let slot = known_slot(drive, format, &map)?;
         let place = paths.get_mut(usize::from(slot.set)).and_then(|set| set.get_mut(usize::from(slot.slot)));
         if let Some(one) = place.as_ref().and_then(|place| place.as_ref()) {
-            return Err(StartError::SameDrive { one: one.clone(), other: drive.path.clone(), drive: format.drive });
+            return Err(StartError::SameDrive {
+                one: one.clone(),
+                other: drive.path.clone(),
+                drive: format.drive,
+            });
         }
         if let Some(place) = place {
             *place = Some(drive.path.clone());
@@ -258,10 +294,18 @@ fn missing(drive: &Given) -> Option<String> {
 
 fn known_slot(drive: &Given, format: &DriveFormat, map: &ClusterMap) -> Result<Slot, StartError> {
     if format.map.store != map.store {
-        return Err(StartError::OtherStore { path: drive.path.clone(), found: format.map.store, expected: map.store });
+        return Err(StartError::OtherStore {
+            path: drive.path.clone(),
+            found: format.map.store,
+            expected: map.store,
+        });
     }
     let slot = map.slots().find(|(_, id)| *id == format.drive).map(|(slot, _)| slot);
-    slot.ok_or_else(|| StartError::Replaced { path: drive.path.clone(), drive: format.drive, store: map.store })
+    slot.ok_or_else(|| StartError::Replaced {
+        path: drive.path.clone(),
+        drive: format.drive,
+        store: map.store,
+    })
 }
 
 /// Gives each empty drive the place of one that is missing: with as many empty as missing the first fits the first.

@@ -40,7 +40,8 @@ fn drives_are_known_by_their_format_in_any_order() {
     found.reverse();
     let plan = decide(&given(found)).unwrap();
     assert!(!plan.new_store && plan.blank.is_empty() && plan.warnings.is_empty());
-    let paths: Vec<_> = plan.paths[0].iter().map(|path| path.clone().unwrap().display().to_string()).collect();
+    let paths: Vec<_> =
+        plan.paths[0].iter().map(|path| path.clone().unwrap().display().to_string()).collect();
     assert_eq!(paths, ["/d3", "/d2", "/d1", "/d0"]);
 }
 
@@ -78,12 +79,18 @@ fn what_does_not_fit_is_refused_with_what_to_do() {
     let blank = given(vec![Found::Blank; 4]);
     let foreign = plan(&blank, Choices::default(), store(2), &ids(50)).unwrap().map;
     other[3] = Found::Formatted(DriveFormat { drive: ids(50)[3], map: foreign });
-    assert!(matches!(decide(&given(other)), Err(StartError::OtherStore { .. } | StartError::Replaced { .. })));
+    assert!(matches!(
+        decide(&given(other)),
+        Err(StartError::OtherStore { .. } | StartError::Replaced { .. })
+    ));
 
     let mut copy = formatted(4);
     copy[3] = copy[0].clone();
     assert!(matches!(decide(&given(copy)), Err(StartError::SameDrive { .. })));
-    assert!(matches!(decide(&given(formatted(4)[..3].to_vec())), Err(StartError::Count { given: 3, expected: 4, .. })));
+    assert!(matches!(
+        decide(&given(formatted(4)[..3].to_vec())),
+        Err(StartError::Count { given: 3, expected: 4, .. })
+    ));
 
     let mut emptied = formatted(4);
     emptied[..3].fill(Found::Blank);
@@ -100,4 +107,44 @@ fn a_replaced_drive_that_comes_back_is_told_so() {
         map.slots().map(|(_, drive)| Found::Formatted(DriveFormat { drive, map: map.clone() })).collect();
     later[2] = old;
     assert!(matches!(decide(&given(later)), Err(StartError::Replaced { .. })));
+}
+
+/// The drives as a first start leaves them that ended after the first `finished` of the last formats.
+fn unfinished(count: usize, finished: usize) -> Vec<Found> {
+    let mut found = formatted(count);
+    for drive in found.iter_mut().skip(finished) {
+        if let Found::Formatted(format) = drive {
+            format.map.epoch = EPOCH_UNFINISHED;
+        }
+    }
+    found
+}
+
+#[test]
+fn a_first_start_that_did_not_end_is_begun_again() {
+    let plan = decide(&given(unfinished(4, 0))).unwrap();
+    assert!(plan.new_store);
+    assert_eq!((plan.map.store, plan.blank.len()), (store(9), 4));
+    assert!(decide(&given(unfinished(1, 0))).unwrap().new_store);
+}
+
+#[test]
+fn once_one_drive_has_the_format_that_counts_the_store_is_made() {
+    for finished in 1..=4 {
+        let plan = decide(&given(unfinished(4, finished))).unwrap();
+        assert!(!plan.new_store && plan.blank.is_empty(), "{finished}");
+        assert_eq!((plan.map.store, plan.map.epoch), (store(1), 1));
+        assert!(plan.paths.iter().flatten().all(Option::is_some));
+    }
+}
+
+#[test]
+fn an_unfinished_drive_of_another_store_counts_as_empty() {
+    let mut found = formatted(4);
+    let map = plan(&given(vec![Found::Blank; 1]), Choices::default(), store(2), &ids(50)).unwrap().map;
+    let map = ClusterMap { epoch: EPOCH_UNFINISHED, ..map };
+    found[1] = Found::Formatted(DriveFormat { drive: ids(50)[0], map });
+    let plan = decide(&given(found)).unwrap();
+    assert_eq!(plan.blank, [Slot { set: 0, slot: 1 }]);
+    assert_eq!(plan.map.epoch, 2);
 }
