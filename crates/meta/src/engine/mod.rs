@@ -1,6 +1,6 @@
 //! The ordered engine under the state machine: one per drive, one keyspace per partition.
 //!
-//! What always holds, whatever the implementation ([`Engine`] has it in full, [`conformance`] tests it):
+//! What always holds, whatever the implementation ([`Engine`] has it in full, `conformance` tests it):
 //! - Batches are atomic over all keyspaces. After a crash there is a prefix of them: all up to some batch, none after.
 //! - That prefix holds at least everything written before the last [`Engine::persist`] that returned.
 //! - So the index that a partition has applied is a row that the caller writes in the same batch as the changes; the raft
@@ -16,11 +16,13 @@ use bytes::Bytes;
 use model::ids::PartitionId;
 
 mod batch;
-// pub mod conformance;
+#[cfg(test)]
+mod conformance;
 mod error;
-// pub mod fjall;
+pub mod fjall;
+mod fjall_journal;
 pub mod memory;
-// pub mod redb;
+pub mod redb;
 
 pub use batch::{EngineBatch, EngineOperation};
 pub use error::EngineError;

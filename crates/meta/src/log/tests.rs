@@ -234,7 +234,13 @@ fn files(simulation: &Simulation) -> BTreeMap<PathBuf, Bytes> {
     files.into_iter().map(|(path, _)| (path.clone(), simulation.disks().content(&path).unwrap())).collect()
 }
 
+/// Puts the content of all files back. Segments that were made since were never used, then.
 fn put_back(simulation: &Simulation, files: &BTreeMap<PathBuf, Bytes>) {
+    for (path, len) in simulation.disks().files("d1") {
+        if !files.contains_key(&path) {
+            simulation.disks().zero(&path, 0..len).unwrap();
+        }
+    }
     for (path, content) in files {
         simulation.disks().set_content(path, content).unwrap();
     }
