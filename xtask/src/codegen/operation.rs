@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 
 use super::docs::comment;
 use super::head;
+use super::imports::Identifiers;
 use super::model::{Location, Member, Model, OperationModel, Shape};
-use super::plan::{Field, Needed, Type, fields, root};
+use super::plan::{Field, Needed, Type, fields, has_default, root};
 use super::types::{structure, write_statement};
 
 /// The file of an operation.
@@ -20,50 +21,27 @@ pub(super) fn file(model: &Model, needed: &Needed, name: &str) -> Result<String,
     Ok(out)
 }
 
-/// Only what the file uses: an import too many is a warning.
 fn imports(needed: &Needed, body: &str) -> String {
-    let mut out = String::new();
-    let code = without_comments(body);
-    let uses = |word: &str| {
-        let is_name = |c: char| c.is_alphanumeric() || c == '_';
-        code.match_indices(word).any(|(at, _)| {
-            let before = code[..at].chars().next_back();
-            let after = code[at + word.len()..].chars().next();
-            !before.is_some_and(is_name) && !after.is_some_and(is_name)
-        })
-    };
-    if uses("BTreeMap") {
-        out.push_str("use std::collections::BTreeMap;\n\n");
-    }
-    out.push_str(if uses("HeaderName") {
-        "use ::http::{HeaderMap, HeaderName};\n"
-    } else {
-        "use ::http::HeaderMap;\n"
-    });
-    if uses("Timestamp") {
-        out.push_str("use model::time::Timestamp;\n");
-    }
+    let identifiers = Identifiers::of(body);
     let types = needed.type_names();
-    let types: Vec<&str> = types.iter().map(String::as_str).filter(|name| uses(name)).collect();
+    let types: Vec<&str> = types.iter().map(String::as_str).collect();
+    let mut out = identifiers.import("std::collections", &["BTreeMap"]);
     out.push('\n');
-    if !types.is_empty() {
-        let _ = writeln!(out, "use super::types::{{{}}};", types.join(", "));
+    out.push_str(&identifiers.import("::http", &["HeaderMap", "HeaderName"]));
+    out.push_str(&identifiers.import("model::time", &["Timestamp"]));
+    out.push('\n');
+    out.push_str(&identifiers.import("super::types", &types));
+    out.push_str("use super::{Input, Operation, Output};\nuse crate::error::S3Error;\n");
+    let mut names = vec!["RequestParts", "Secret", "TimeFormat", "XmlReader"];
+    names.retain(|name| identifiers.has(name));
+    if identifiers.has("wire") {
+        names.push("self");
     }
-    out.push_str("use super::{Input, Operation, Output};\n");
-    out.push_str("use crate::error::S3Error;\n");
-    let names = ["RequestParts", "Secret", "TimeFormat", "ToXml", "XmlReader"];
-    let names: Vec<&str> = names
-        .into_iter()
-        .filter(|name| uses(name) || (*name == "ToXml" && code.contains(".to_xml(")))
-        .collect();
-    let itself = if body.contains("wire::") { "self, " } else { "" };
-    let _ = writeln!(out, "use crate::wire::{{{itself}{}}};\n", names.join(", "));
+    if identifiers.has("to_xml") {
+        names.push("ToXml");
+    }
+    let _ = writeln!(out, "use crate::wire::{{{}}};\n", names.join(", "));
     out
-}
-
-fn without_comments(body: &str) -> String {
-    let is_code = |line: &&str| !line.trim_start().starts_with("//");
-    body.lines().filter(is_code).collect::<Vec<_>>().join("\n")
 }
 
 fn input(model: &Model, operation: &OperationModel) -> Result<String, String> {
@@ -73,7 +51,8 @@ fn input(model: &Model, operation: &OperationModel) -> Result<String, String> {
         None => Vec::new(),
     };
     let docs = comment("", &operation.docs, &format!("The input of `{}`.", operation.name));
-    let mut out = structure(&name, &docs, &fields);
+    let has_default = has_default(model, &fields)?;
+    let mut out = structure(&name, &docs, &fields, has_default);
     let _ = writeln!(
         out,
         "impl Input for {name} {{\nconst OPERATION: Operation = Operation::{0};\ntype Output = {0}Output;\n",
@@ -85,7 +64,7 @@ fn input(model: &Model, operation: &OperationModel) -> Result<String, String> {
         out,
         "fn parse(request: &RequestParts<'_>, {body}: Option<&[u8]>) -> Result<Self, S3Error> {{"
     );
-    out.push_str(&start(&fields));
+    out.push_str(&start(&fields, payload, has_default)?);
     out.push_str(&bind_query(&fields));
     out.push_str(&bind_headers(&fields));
     for field in late(&fields) {
@@ -96,8 +75,11 @@ fn input(model: &Model, operation: &OperationModel) -> Result<String, String> {
             field.name, field.member.wire_name
         );
     }
-    if let Some(payload) = payload {
-        out.push_str(&bind_payload(&fields, payload)?);
+    let optional = |field: &&Field<'_>| {
+        field.is_option() && payload.is_some_and(|payload| payload.name == field.member.name)
+    };
+    if let Some(field) = fields.iter().find(optional) {
+        out.push_str(&bind_payload(field)?);
     }
     out.push_str("Ok(input)\n}\n}\n\n");
     Ok(out)
@@ -111,19 +93,35 @@ fn late<'a>(fields: &'a [Field<'a>]) -> impl Iterator<Item = &'a Field<'a>> {
     })
 }
 
-fn start(fields: &[Field<'_>]) -> String {
+/// The input with what must be there; all else has no value yet.
+fn start(fields: &[Field<'_>], payload: Option<&Member>, has_default: bool) -> Result<String, String> {
     let mut out = String::new();
-    let uri: Vec<&Field<'_>> = fields.iter().filter(|field| field.member.location == Location::Uri).collect();
-    let is_changed = fields.len() > uri.len();
-    let _ = writeln!(out, "let {}input = Self {{", if is_changed { "mut " } else { "" });
-    for field in &uri {
-        let _ = writeln!(out, "{}: request.require_{}()?,", field.name, field.name);
+    let mut values = String::new();
+    let mut rest = Vec::new();
+    for field in fields {
+        if field.member.location == Location::Uri {
+            let _ = writeln!(values, "{}: request.require_{}()?,", field.name, field.name);
+        } else if field.required && payload.is_some_and(|payload| payload.name == field.member.name) {
+            out.push_str("let Some(body) = body.filter(|body| !body.is_empty()) else {\n");
+            out.push_str("return Err(wire::missing_body());\n};\n");
+            let _ = writeln!(values, "{}: {},", field.name, read_payload(field)?);
+        } else {
+            rest.push(field);
+        }
     }
-    out.push_str(if is_changed { "..Self::default()\n};\n" } else { "};\n" });
+    if !rest.is_empty() && has_default {
+        values.push_str("..Self::default()\n");
+    } else {
+        for field in &rest {
+            let _ = writeln!(values, "{}: Default::default(),", field.name);
+        }
+    }
+    let is_changed = if rest.is_empty() { "" } else { "mut " };
+    let _ = writeln!(out, "let {is_changed}input = Self {{\n{values}}};");
     for field in late(fields) {
         let _ = writeln!(out, "let mut {} = None;", field.name);
     }
-    out
+    Ok(out)
 }
 
 fn bind_query(fields: &[Field<'_>]) -> String {
@@ -189,24 +187,21 @@ fn payload<'a>(model: &'a Model, shape: Option<&str>) -> Result<Option<&'a Membe
     Ok(payload.filter(|member| !member.streaming))
 }
 
-fn bind_payload(fields: &[Field<'_>], payload: &Member) -> Result<String, String> {
-    let field = fields.iter().find(|field| field.member.name == payload.name);
-    let field = field.ok_or_else(|| format!("no field for {}", payload.name))?;
-    let value = match &field.ty {
-        Type::Structure(_) => format!("XmlReader::document(body, {:?})?", payload.wire_name),
-        Type::Scalar(rust) if rust == "String" => "wire::text_body(body)?".to_string(),
-        other => return Err(format!("{}: a payload of type {other:?}", payload.name)),
-    };
-    let value = if field.is_option() { format!("Some({value})") } else { value };
-    let mut out = format!(
-        "if let Some(body) = body.filter(|body| !body.is_empty()) {{\ninput.{} = {value};\n}}",
-        field.name
-    );
-    if field.required {
-        out.push_str(" else {\nreturn Err(wire::missing_body());\n}");
+/// A body that may be empty.
+fn bind_payload(field: &Field<'_>) -> Result<String, String> {
+    Ok(format!(
+        "if let Some(body) = body.filter(|body| !body.is_empty()) {{\ninput.{} = Some({});\n}}\n",
+        field.name,
+        read_payload(field)?
+    ))
+}
+
+fn read_payload(field: &Field<'_>) -> Result<String, String> {
+    match &field.ty {
+        Type::Structure(_) => Ok(format!("XmlReader::document(body, {:?})?", field.member.wire_name)),
+        Type::Scalar(rust) if rust == "String" => Ok("wire::text_body(body)?".to_string()),
+        other => Err(format!("{}: a payload of type {other:?}", field.name)),
     }
-    out.push('\n');
-    Ok(out)
 }
 
 fn output(model: &Model, operation: &OperationModel) -> Result<String, String> {
@@ -220,7 +215,7 @@ fn output(model: &Model, operation: &OperationModel) -> Result<String, String> {
         None => Vec::new(),
     };
     let docs = format!("/// What `{}` answers.\n", operation.name);
-    let mut out = structure(&name, &docs, &fields);
+    let mut out = structure(&name, &docs, &fields, has_default(model, &fields)?);
     let mut statements = String::new();
     for field in &fields {
         statements.push_str(&write_header(field));
@@ -291,8 +286,13 @@ fn write_body(operation: &OperationModel, shape: &Shape, fields: &[Field<'_>]) -
 
 fn write_payload(operation: &OperationModel, field: &Field<'_>) -> Result<String, String> {
     let (name, wire) = (&field.name, &field.member.wire_name);
+    if field.ty == Type::Scalar("String".to_string()) && field.is_option() {
+        return Ok(format!(
+            "if let Some(text) = &self.{name} {{\nbody.extend_from_slice(text.as_bytes());\n}}\n"
+        ));
+    }
     if !matches!(field.ty, Type::Structure(_)) {
-        return Err(format!("{}: a payload that is no structure", operation.name));
+        return Err(format!("{}: a payload of type {:?}", operation.name, field.ty));
     }
     let write =
         |value: &str| format!("wire::start_xml(headers, body).root({wire:?}, |xml| {value}.to_xml(xml));\n");

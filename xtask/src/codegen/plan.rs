@@ -51,15 +51,18 @@ const ROOTS: &[(&str, &str)] = &[
     ("GetObjectAttributes", "GetObjectAttributesResponse"),
     ("GetObjectTagging", "Tagging"),
     ("ListBucketAnalyticsConfigurations", "ListBucketAnalyticsConfigurationResult"),
+    ("ListBucketIntelligentTieringConfigurations", "ListBucketIntelligentTieringConfigurationsOutput"),
     ("ListBucketInventoryConfigurations", "ListInventoryConfigurationsResult"),
     ("ListBucketMetricsConfigurations", "ListMetricsConfigurationsResult"),
     ("ListBuckets", "ListAllMyBucketsResult"),
     ("ListDirectoryBuckets", "ListAllMyDirectoryBucketsResult"),
     ("ListMultipartUploads", "ListMultipartUploadsResult"),
+    ("ListObjectAnnotations", "ListObjectAnnotationsResult"),
     ("ListObjectVersions", "ListVersionsResult"),
     ("ListObjects", "ListBucketResult"),
     ("ListObjectsV2", "ListBucketResult"),
     ("ListParts", "ListPartsResult"),
+    ("PutObjectAnnotation", "PutObjectAnnotationResult"),
 ];
 
 /// Shapes that are another shape to us: the sets of storage classes differ only in what a handler checks anyway.
@@ -214,6 +217,21 @@ fn time_format(shape: &Shape, location: Location) -> Result<&'static str, String
     }
 }
 
+/// Whether a structure of the fields has a default: a word that must be there has none.
+pub(super) fn has_default(model: &Model, members: &[Field<'_>]) -> Result<bool, String> {
+    for field in members.iter().filter(|field| field.required) {
+        let default = match &field.ty {
+            Type::Scalar(name) => model.shapes.get(name).is_none_or(|shape| shape.words.is_empty()),
+            Type::Structure(shape) => has_default(model, &fields(model, model.shape(shape)?)?)?,
+            _ => true,
+        };
+        if !default {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// The name of the Rust type of a structure.
 pub(super) fn type_name(shape: &str) -> String {
     let renamed = RENAMED.iter().find(|(from, _)| *from == shape);
@@ -239,9 +257,9 @@ pub(super) struct Needed {
 
 impl Needed {
     /// Follows the members of the operations' inputs and outputs.
-    pub(super) fn of(model: &Model) -> Result<Self, String> {
+    pub(super) fn of(model: &Model, operations: &[&str]) -> Result<Self, String> {
         let mut needed = Self::default();
-        for name in OPERATIONS {
+        for name in operations {
             let operation = model.operations.get(*name).ok_or_else(|| format!("no operation {name}"))?;
             if let Some(shape) = &operation.input {
                 needed.follow(model, shape, true)?;

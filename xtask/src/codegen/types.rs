@@ -3,17 +3,14 @@
 use std::fmt::Write as _;
 
 use super::docs::comment;
+use super::imports::Identifiers;
 use super::model::{Model, Shape};
-use super::plan::{Field, Needed, Type, fields, type_name};
+use super::plan::{Field, Needed, Type, fields, has_default, type_name};
 use super::{head, names};
 
 /// `types.rs`.
 pub(super) fn file(model: &Model, needed: &Needed) -> Result<String, String> {
-    let mut out = head("Words and structures that requests and answers share.");
-    out.push_str("use model::time::Timestamp;\n\n");
-    out.push_str(
-        "use crate::wire::{FromXml, TimeFormat, ToXml, XmlError, XmlReader, XmlWriter, token_enum};\n\n",
-    );
+    let mut out = String::new();
     for name in &needed.words {
         out.push_str(&words(name, model.shape(name)?));
     }
@@ -22,7 +19,7 @@ pub(super) fn file(model: &Model, needed: &Needed) -> Result<String, String> {
         let fields = fields(model, shape)?;
         let type_name = type_name(name);
         let docs = comment("", &shape.docs, &format!("`{name}` of the model."));
-        out.push_str(&structure(&type_name, &docs, &fields));
+        out.push_str(&structure(&type_name, &docs, &fields, has_default(model, &fields)?));
         if needed.read.contains(name) {
             out.push_str(&from_xml(&type_name, &fields));
         }
@@ -30,7 +27,16 @@ pub(super) fn file(model: &Model, needed: &Needed) -> Result<String, String> {
             out.push_str(&to_xml(&type_name, shape, &fields));
         }
     }
-    Ok(out)
+    let identifiers = Identifiers::of(&out);
+    let wire =
+        ["FromXml", "Secret", "TimeFormat", "ToXml", "XmlError", "XmlReader", "XmlWriter", "token_enum"];
+    let mut file = head("Words and structures that requests and answers share.");
+    file.push_str(&identifiers.import("model::time", &["Timestamp"]));
+    file.push('\n');
+    file.push_str(&identifiers.import("crate::wire", &wire));
+    file.push('\n');
+    file.push_str(&out);
+    Ok(file)
 }
 
 fn words(name: &str, shape: &Shape) -> String {
@@ -45,9 +51,10 @@ fn words(name: &str, shape: &Shape) -> String {
 }
 
 /// A structure with its fields.
-pub(super) fn structure(name: &str, docs: &str, fields: &[Field<'_>]) -> String {
+pub(super) fn structure(name: &str, docs: &str, fields: &[Field<'_>], has_default: bool) -> String {
     let mut out = docs.to_string();
-    let _ = writeln!(out, "#[derive(Clone, Debug, Default, PartialEq)]\npub struct {name} {{");
+    let default = if has_default { "Default, " } else { "" };
+    let _ = writeln!(out, "#[derive(Clone, Debug, {default}PartialEq)]\npub struct {name} {{");
     for field in fields {
         let fallback = format!("`{}`.", field.member.wire_name);
         out.push_str(&comment("    ", &field.member.docs, &fallback));
@@ -73,11 +80,17 @@ fn from_xml(name: &str, fields: &[Field<'_>]) -> String {
         };
         let _ = writeln!(out, "        let mut {} = {start};", field.name);
     }
-    out.push_str("while let Some(element_name) = xml.child()? {\n match element_name {\n");
-    for field in fields.iter().filter(|field| !field.member.is_attribute) {
-        let _ = writeln!(out, "{},", read_arm(field));
+    let elements: Vec<_> = fields.iter().filter(|field| !field.member.is_attribute).collect();
+    if elements.is_empty() {
+        out.push_str("while xml.child()?.is_some() {\nxml.skip()?;\n}\n");
+    } else {
+        out.push_str("while let Some(element_name) = xml.child()? {\nmatch element_name {\n");
+        for field in elements {
+            let _ = writeln!(out, "{},", read_arm(field));
+        }
+        out.push_str("_ => xml.skip()?,\n}\n}\n");
     }
-    out.push_str("_ => xml.skip()?,\n}\n}\nOk(Self {\n");
+    out.push_str("Ok(Self {\n");
     for field in fields {
         let _ = writeln!(out, "{},", read_result(field));
     }
@@ -117,7 +130,8 @@ fn read_result(field: &Field<'_>) -> String {
 }
 
 fn to_xml(name: &str, shape: &Shape, fields: &[Field<'_>]) -> String {
-    let mut out = format!("impl ToXml for {name} {{\n fn to_xml(&self, xml: &mut XmlWriter<'_>) {{\n");
+    let xml = if fields.iter().any(|field| !field.member.is_attribute) { "xml" } else { "_xml" };
+    let mut out = format!("impl ToXml for {name} {{\n fn to_xml(&self, {xml}: &mut XmlWriter<'_>) {{\n");
     for field in fields.iter().filter(|field| !field.member.is_attribute) {
         out.push_str(&write_statement(field));
     }

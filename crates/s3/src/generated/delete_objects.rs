@@ -33,7 +33,14 @@ impl Input for DeleteObjectsInput {
     type Output = DeleteObjectsOutput;
 
     fn parse(request: &RequestParts<'_>, body: Option<&[u8]>) -> Result<Self, S3Error> {
-        let mut input = Self { bucket: request.require_bucket()?, ..Self::default() };
+        let Some(body) = body.filter(|body| !body.is_empty()) else {
+            return Err(wire::missing_body());
+        };
+        let mut input = Self {
+            bucket: request.require_bucket()?,
+            delete: XmlReader::document(body, "Delete")?,
+            ..Self::default()
+        };
         for (name, value) in request.headers {
             match name.as_str() {
                 "x-amz-mfa" => wire::from_header(&mut input.mfa, "x-amz-mfa", value)?,
@@ -53,11 +60,6 @@ impl Input for DeleteObjectsInput {
                 }
                 _ => {}
             }
-        }
-        if let Some(body) = body.filter(|body| !body.is_empty()) {
-            input.delete = XmlReader::document(body, "Delete")?;
-        } else {
-            return Err(wire::missing_body());
         }
         Ok(input)
     }
