@@ -44,7 +44,9 @@ pub enum FormatError {
         found: u32,
     },
     /// Not what a release writes.
-    #[error("{path} is damaged ({reason}): restore it from a copy, or empty the drive so that it is refilled from the others")]
+    #[error(
+        "{path} is damaged ({reason}): restore it from a copy, or empty the drive so that it is refilled from the others"
+    )]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -52,7 +54,9 @@ pub enum FormatError {
         reason: String,
     },
     /// It could not be read or written.
-    #[error("{path} can't be accessed: {source}. Check that the drive is mounted and that this user may write to it")]
+    #[error(
+        "{path} can't be accessed: {source}. Check that the drive is mounted and that this user may write to it"
+    )]
     Io {
         /// The file.
         path: PathBuf,
@@ -123,7 +127,9 @@ impl Fields<'_> {
         let fields = Fields(body.lines().skip(1).filter_map(|line| line.split_once(' ')).collect());
         let mut sets: Vec<Vec<DriveId>> = Vec::new();
         for (_, value) in fields.0.iter().filter(|(name, _)| *name == "slot") {
-            fields.slot(value, &mut sets).ok_or_else(|| DecodeError::Damaged(format!("bad slot: {value}")))?;
+            fields
+                .slot(value, &mut sets)
+                .ok_or_else(|| DecodeError::Damaged(format!("bad slot: {value}")))?;
         }
         Ok(DriveFormat {
             drive: fields.parse("drive", DriveId::from_hex)?,
@@ -152,7 +158,9 @@ impl Fields<'_> {
 
     fn parse<T>(&self, name: &str, parse: impl Fn(&str) -> Option<T>) -> Result<T, DecodeError> {
         let found = self.0.iter().find(|(field, _)| *field == name);
-        found.and_then(|(_, value)| parse(value)).ok_or_else(|| DecodeError::Damaged(format!("bad or missing {name}")))
+        found
+            .and_then(|(_, value)| parse(value))
+            .ok_or_else(|| DecodeError::Damaged(format!("bad or missing {name}")))
     }
 }
 

@@ -118,7 +118,8 @@ pub(crate) fn stamp(time: Timestamp, command: &[u8]) -> Vec<u8> {
 /// # Errors
 /// Where the data is no such entry.
 pub(crate) fn unstamp(data: &[u8]) -> Result<(Timestamp, Command), RecordError> {
-    let (time, command) = data.split_first_chunk::<8>().ok_or(RecordError::Cut { record: Command::NAME, at: 0 })?;
+    let (time, command) =
+        data.split_first_chunk::<8>().ok_or(RecordError::Cut { record: Command::NAME, at: 0 })?;
     Ok((Timestamp::from_millis(u64::from_le_bytes(*time)), Command::decode(command)?))
 }
 

@@ -17,16 +17,22 @@ pub enum MetaError {
     #[error("another transaction changed what this one had read: try again")]
     Conflict,
     /// Too few drives of the partition can be written.
-    #[error("partition {partition} has no leader: too few of its drives take writes. See which drives are missing or failing")]
+    #[error(
+        "partition {partition} has no leader: too few of its drives take writes. See which drives are missing or failing"
+    )]
     NoLeader {
         /// Which partition.
         partition: PartitionId,
     },
     /// Too few drives are there for writing, but all that was acknowledged can be read.
-    #[error("the store is open for reading only, as too few of its drives are there: bring back or replace the missing drives")]
+    #[error(
+        "the store is open for reading only, as too few of its drives are there: bring back or replace the missing drives"
+    )]
     ReadOnly,
     /// The leader stopped before it said what became of the transaction: it may or may not have happened.
-    #[error("the drive that leads partition {partition} stopped before it answered: the change may or may not have been made")]
+    #[error(
+        "the drive that leads partition {partition} stopped before it answered: the change may or may not have been made"
+    )]
     Unknown {
         /// Which partition.
         partition: PartitionId,
@@ -53,6 +59,24 @@ pub enum MetaError {
     /// The engine can't read.
     #[error(transparent)]
     Engine(#[from] EngineError),
+}
+
+impl MetaError {
+    /// The same error once more, for several requests that failed together. The cause of [`MetaError::Engine`] is named, not
+    /// carried along.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        match self {
+            MetaError::Conflict => MetaError::Conflict,
+            MetaError::NoLeader { partition } => MetaError::NoLeader { partition: *partition },
+            MetaError::ReadOnly => MetaError::ReadOnly,
+            MetaError::Unknown { partition } => MetaError::Unknown { partition: *partition },
+            MetaError::Busy => MetaError::Busy,
+            MetaError::TooLarge { bytes, limit } => MetaError::TooLarge { bytes: *bytes, limit: *limit },
+            MetaError::Row { table, source } => MetaError::Row { table, source: source.clone() },
+            MetaError::Engine(error) => MetaError::Engine(EngineError::Poisoned { place: error.to_string() }),
+        }
+    }
 }
 
 /// Why a drive's metadata can't be opened.

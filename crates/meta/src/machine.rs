@@ -145,7 +145,10 @@ impl Applied {
     /// Where the engine or the record can't be read.
     pub fn load(engine: &dyn Engine, partition: PartitionId) -> Result<Option<Self>, ApplyError> {
         let value = engine.get(partition, APPLIED_KEY)?;
-        value.map(|value| Applied::decode(&value)).transpose().map_err(|source| ApplyError::Row { partition, source })
+        value
+            .map(|value| Applied::decode(&value))
+            .transpose()
+            .map_err(|source| ApplyError::Row { partition, source })
     }
 
     /// Adds it to a batch.

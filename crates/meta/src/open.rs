@@ -283,4 +283,3 @@ fn replay(
     }
     Ok(machine.applied().index)
 }
-

@@ -11,9 +11,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use model::ids::PartitionId;
 
-use crate::engine::{
-    Engine, EngineBatch, EngineError, EngineSnapshot, EngineStatistics, KeyRange, Visit,
-};
+use crate::engine::{Engine, EngineBatch, EngineError, EngineSnapshot, EngineStatistics, KeyRange, Visit};
 
 /// The changes of one partition over an engine.
 pub(crate) struct Overlay {

@@ -26,7 +26,13 @@ impl Recent {
     /// Knows nothing of what was written up to `applied`. The seed is a secret, so that no client can choose keys that
     /// collide.
     pub(crate) fn new(applied: u64, seed: u64) -> Self {
-        Recent { seed, newer: HashMap::new(), older: HashMap::new(), complete_from: applied, newer_from: applied }
+        Recent {
+            seed,
+            newer: HashMap::new(),
+            older: HashMap::new(),
+            complete_from: applied,
+            newer_from: applied,
+        }
     }
 
     /// A row was written at `index`; it now has `version` (0: removed).

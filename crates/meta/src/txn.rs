@@ -67,9 +67,9 @@ impl Reader {
         let start = with_table::<T>(keys.0, false);
         let end = with_table::<T>(keys.1, true);
         let range = (start.as_ref().map(Vec::as_slice), end.as_ref().map(Vec::as_slice));
-        self.leader.engine.scan(self.partition, range, &mut |key, value| {
-            visit(key.get(1..).unwrap_or_default(), value)
-        })?;
+        self.leader
+            .engine
+            .scan(self.partition, range, &mut |key, value| visit(key.get(1..).unwrap_or_default(), value))?;
         Ok(())
     }
 
@@ -97,7 +97,11 @@ impl Reader {
                 Ok(row) => rows.push(row),
                 Err(source) => failed = Some(MetaError::Row { table: T::NAME, source }),
             }
-            if failed.is_some() || rows.len() >= limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            if failed.is_some() || rows.len() >= limit {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
         })?;
         failed.map_or(Ok(rows), Err)
     }

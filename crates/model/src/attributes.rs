@@ -62,10 +62,7 @@ impl Attributes {
     /// The value of a content header.
     #[must_use]
     pub fn header(&self, header: ContentHeader) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(name, _)| *name == header)
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(name, _)| *name == header).map(|(_, value)| value.as_str())
     }
 
     /// Sets a content header.
@@ -83,10 +80,7 @@ impl Attributes {
     /// Size of the user metadata as AWS counts it: bytes of all names and values.
     #[must_use]
     pub fn user_bytes(&self) -> usize {
-        self.user
-            .iter()
-            .map(|(name, value)| name.len() + value.len())
-            .sum()
+        self.user.iter().map(|(name, value)| name.len() + value.len()).sum()
     }
 
     /// Writes the fields.
@@ -111,9 +105,7 @@ impl Attributes {
         let mut attributes = Attributes::default();
         for _ in 0..input.count()? {
             let code = input.u8()?;
-            let header = ContentHeader::ALL
-                .into_iter()
-                .find(|header| *header as u8 == code);
+            let header = ContentHeader::ALL.into_iter().find(|header| *header as u8 == code);
             let header = header.ok_or_else(|| input.impossible("content header"))?;
             attributes.headers.push((header, input.text()?));
         }

@@ -69,10 +69,7 @@ impl Record for BlobRef {
         let blob = BlobRef {
             id: BlobId::from_bytes(input.fixed()?),
             size_bytes: input.varint()?,
-            redundancy: Redundancy {
-                data: input.u8()?,
-                parity: input.u8()?,
-            },
+            redundancy: Redundancy { data: input.u8()?, parity: input.u8()? },
             stripe_bytes: input.number("stripe size")?,
             set: input.number("set")?,
             first_slot: input.u8()?,

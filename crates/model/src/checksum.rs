@@ -20,13 +20,8 @@ pub enum ChecksumAlgorithm {
 
 impl ChecksumAlgorithm {
     /// All of them.
-    pub const ALL: [ChecksumAlgorithm; 5] = [
-        Self::Crc32,
-        Self::Crc32c,
-        Self::Crc64Nvme,
-        Self::Sha1,
-        Self::Sha256,
-    ];
+    pub const ALL: [ChecksumAlgorithm; 5] =
+        [Self::Crc32, Self::Crc32c, Self::Crc64Nvme, Self::Sha1, Self::Sha256];
 
     /// Its name in `x-amz-checksum-algorithm` and in XML.
     #[must_use]
@@ -43,9 +38,7 @@ impl ChecksumAlgorithm {
     /// By its name, in any case.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|algorithm| algorithm.name().eq_ignore_ascii_case(name))
+        Self::ALL.into_iter().find(|algorithm| algorithm.name().eq_ignore_ascii_case(name))
     }
 
     /// Width of a digest in bytes.
@@ -60,9 +53,7 @@ impl ChecksumAlgorithm {
     }
 
     fn from_code(code: u8) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|algorithm| *algorithm as u8 == code)
+        Self::ALL.into_iter().find(|algorithm| *algorithm as u8 == code)
     }
 }
 
@@ -104,12 +95,7 @@ impl Checksum {
     /// Of a whole content.
     #[must_use]
     pub fn full(algorithm: ChecksumAlgorithm, digest: Vec<u8>) -> Self {
-        Checksum {
-            algorithm,
-            kind: ChecksumType::FullObject,
-            digest,
-            parts: 0,
-        }
+        Checksum { algorithm, kind: ChecksumType::FullObject, digest, parts: 0 }
     }
 
     /// Writes its fields.
@@ -137,12 +123,7 @@ impl Checksum {
         if digest.len() != algorithm.digest_bytes() {
             return Err(input.impossible("checksum digest"));
         }
-        Ok(Checksum {
-            algorithm,
-            kind,
-            digest,
-            parts,
-        })
+        Ok(Checksum { algorithm, kind, digest, parts })
     }
 }
 

@@ -23,10 +23,7 @@ impl ETag {
     /// Parses what [`fmt::Display`] writes, with or without double quotes, in either case.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let bare = text
-            .strip_prefix('"')
-            .and_then(|t| t.strip_suffix('"'))
-            .unwrap_or(text);
+        let bare = text.strip_prefix('"').and_then(|t| t.strip_suffix('"')).unwrap_or(text);
         let (digest, parts) = match bare.split_once('-') {
             Some((digest, parts)) => (digest, parts.parse::<u16>().ok().filter(|n| *n > 0)?),
             None => (bare, 0),
@@ -49,10 +46,7 @@ impl ETag {
     /// # Errors
     /// Where the bytes are none.
     pub fn decode_fields(input: &mut Decoder<'_>) -> Result<Self, RecordError> {
-        Ok(ETag {
-            md5: input.fixed()?,
-            parts: input.number("part count")?,
-        })
+        Ok(ETag { md5: input.fixed()?, parts: input.number("part count")? })
     }
 }
 
@@ -73,23 +67,15 @@ mod tests {
     #[test]
     fn etags_print_and_parse() {
         let single = ETag::single([0xd4; 16]);
-        let multi = ETag {
-            md5: [1; 16],
-            parts: 12,
-        };
+        let multi = ETag { md5: [1; 16], parts: 12 };
         for tag in [single, multi] {
             assert_eq!(ETag::parse(&tag.to_string()), Some(tag));
             assert_eq!(ETag::parse(&format!("\"{tag}\"")), Some(tag));
         }
         assert_eq!(multi.to_string(), "01010101010101010101010101010101-12");
-        for bad in [
-            "",
-            "abc",
-            "\"",
-            "+1010101010101010101010101010101",
-            "01010101010101010101010101010101-0",
-            "*",
-        ] {
+        for bad in
+            ["", "abc", "\"", "+1010101010101010101010101010101", "01010101010101010101010101010101-0", "*"]
+        {
             assert_eq!(ETag::parse(bad), None, "{bad}");
         }
     }

@@ -11,6 +11,7 @@ pub mod etag;
 pub mod ids;
 pub mod limits;
 pub mod object;
+pub mod reclaim;
 pub mod record;
 pub mod time;
 pub mod upload;

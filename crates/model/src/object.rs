@@ -176,11 +176,7 @@ impl Record for ObjectVersion {
                 out.u8(3);
                 out.record(blob);
             }
-            Content::Parts {
-                upload,
-                count,
-                uniform_bytes,
-            } => {
+            Content::Parts { upload, count, uniform_bytes } => {
                 out.u8(4);
                 out.fixed(upload.bytes());
                 out.varint(u64::from(*count));
@@ -263,10 +259,7 @@ impl Record for ObjectDetail {
             1 => Some(Attributes::decode_fields(input)?),
             _ => return Err(input.impossible("attributes")),
         };
-        Ok(ObjectDetail {
-            attributes,
-            inline: input.bytes()?.to_vec(),
-        })
+        Ok(ObjectDetail { attributes, inline: input.bytes()?.to_vec() })
     }
 }
 
@@ -306,18 +299,9 @@ mod tests {
             first_slot: 3,
             map_epoch: 1,
         };
-        let parts = Content::Parts {
-            upload: UploadId::from_bytes([4; 16]),
-            count: 10_000,
-            uniform_bytes: 5 << 20,
-        };
-        vec![
-            Content::DeleteMarker,
-            Content::Empty,
-            Content::Inline,
-            Content::Blob(blob),
-            parts,
-        ]
+        let parts =
+            Content::Parts { upload: UploadId::from_bytes([4; 16]), count: 10_000, uniform_bytes: 5 << 20 };
+        vec![Content::DeleteMarker, Content::Empty, Content::Inline, Content::Blob(blob), parts]
     }
 
     #[test]
@@ -326,10 +310,7 @@ mod tests {
             let version = sample(content);
             assert_eq!(ObjectVersion::decode(&version.encode()), Ok(version));
         }
-        let detail = ObjectDetail {
-            attributes: None,
-            inline: vec![1; 300],
-        };
+        let detail = ObjectDetail { attributes: None, inline: vec![1; 300] };
         assert_eq!(ObjectDetail::decode(&detail.encode()), Ok(detail));
     }
 

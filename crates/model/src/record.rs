@@ -86,17 +86,10 @@ pub trait Record: Sized {
     /// Where the bytes are no record of this type, or one of a newer release.
     fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
         let Some((&version, fields)) = bytes.split_first() else {
-            return Err(RecordError::Cut {
-                record: Self::NAME,
-                at: 0,
-            });
+            return Err(RecordError::Cut { record: Self::NAME, at: 0 });
         };
         if version > Self::VERSION {
-            return Err(RecordError::Newer {
-                record: Self::NAME,
-                found: version,
-                known: Self::VERSION,
-            });
+            return Err(RecordError::Newer { record: Self::NAME, found: version, known: Self::VERSION });
         }
         if version < Self::VERSION {
             return Self::Previous::decode(bytes).map(Self::upgrade);
@@ -128,11 +121,7 @@ impl Record for NoPrevious {
     }
 
     fn decode(_bytes: &[u8]) -> Result<Self, RecordError> {
-        Err(RecordError::Impossible {
-            record: Self::NAME,
-            field: "version",
-            at: 0,
-        })
+        Err(RecordError::Impossible { record: Self::NAME, field: "version", at: 0 })
     }
 }
 
@@ -210,11 +199,7 @@ impl<'a> Decoder<'a> {
     /// Over the fields of a record named `record`.
     #[must_use]
     pub fn new(record: &'static str, bytes: &'a [u8]) -> Self {
-        Decoder {
-            record,
-            whole: bytes.len(),
-            rest: bytes,
-        }
+        Decoder { record, whole: bytes.len(), rest: bytes }
     }
 
     fn at(&self) -> usize {
@@ -222,20 +207,13 @@ impl<'a> Decoder<'a> {
     }
 
     fn cut(&self) -> RecordError {
-        RecordError::Cut {
-            record: self.record,
-            at: self.at(),
-        }
+        RecordError::Cut { record: self.record, at: self.at() }
     }
 
     /// The error for a field whose value no release writes.
     #[must_use]
     pub fn impossible(&self, field: &'static str) -> RecordError {
-        RecordError::Impossible {
-            record: self.record,
-            field,
-            at: self.at(),
-        }
+        RecordError::Impossible { record: self.record, field, at: self.at() }
     }
 
     /// One byte.
@@ -290,10 +268,7 @@ impl<'a> Decoder<'a> {
     /// # Errors
     /// Where fewer are left.
     pub fn fixed<const N: usize>(&mut self) -> Result<[u8; N], RecordError> {
-        let (head, rest) = self
-            .rest
-            .split_first_chunk::<N>()
-            .ok_or_else(|| self.cut())?;
+        let (head, rest) = self.rest.split_first_chunk::<N>().ok_or_else(|| self.cut())?;
         self.rest = rest;
         Ok(*head)
     }
@@ -315,9 +290,7 @@ impl<'a> Decoder<'a> {
     /// Where it is cut or not UTF-8.
     pub fn text(&mut self) -> Result<String, RecordError> {
         let bytes = self.bytes()?;
-        std::str::from_utf8(bytes)
-            .map(str::to_owned)
-            .map_err(|_| self.impossible("text"))
+        std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| self.impossible("text"))
     }
 
     /// As [`Encoder::optional_text`] writes it.
@@ -360,10 +333,7 @@ impl<'a> Decoder<'a> {
         if self.rest.is_empty() {
             return Ok(());
         }
-        Err(RecordError::Trailing {
-            record: self.record,
-            bytes: self.rest.len(),
-        })
+        Err(RecordError::Trailing { record: self.record, bytes: self.rest.len() })
     }
 }
 
@@ -400,73 +370,37 @@ mod tests {
         const VERSION: u8 = 2;
         type Previous = First;
         fn upgrade(previous: First) -> Self {
-            Second {
-                number: previous.0,
-                name: None,
-            }
+            Second { number: previous.0, name: None }
         }
         fn encode_fields(&self, out: &mut Encoder) {
             out.varint(self.number);
             out.optional_text(self.name.as_deref());
         }
         fn decode_fields(input: &mut Decoder<'_>) -> Result<Self, RecordError> {
-            Ok(Second {
-                number: input.varint()?,
-                name: input.optional_text()?,
-            })
+            Ok(Second { number: input.varint()?, name: input.optional_text()? })
         }
     }
 
     #[test]
     fn an_old_record_is_read_by_the_new_type() {
-        assert_eq!(
-            Second::decode(&First(300).encode()),
-            Ok(Second {
-                number: 300,
-                name: None
-            })
-        );
+        assert_eq!(Second::decode(&First(300).encode()), Ok(Second { number: 300, name: None }));
     }
 
     #[test]
     fn a_newer_record_says_so() {
-        let bytes = Second {
-            number: 1,
-            name: None,
-        }
-        .encode();
-        assert_eq!(
-            First::decode(&bytes),
-            Err(RecordError::Newer {
-                record: "sample",
-                found: 2,
-                known: 1
-            })
-        );
-        assert!(matches!(
-            First::decode(&[0, 0]),
-            Err(RecordError::Impossible { .. })
-        ));
+        let bytes = Second { number: 1, name: None }.encode();
+        assert_eq!(First::decode(&bytes), Err(RecordError::Newer { record: "sample", found: 2, known: 1 }));
+        assert!(matches!(First::decode(&[0, 0]), Err(RecordError::Impossible { .. })));
     }
 
     #[test]
     fn stray_bytes_and_cuts_are_errors() {
-        let bytes = Second {
-            number: 1,
-            name: Some("ab".into()),
-        }
-        .encode();
+        let bytes = Second { number: 1, name: Some("ab".into()) }.encode();
         for cut in 0..bytes.len() {
             assert!(Second::decode(&bytes[..cut]).is_err(), "cut at {cut}");
         }
         let longer = [bytes, vec![0]].concat();
-        assert_eq!(
-            Second::decode(&longer),
-            Err(RecordError::Trailing {
-                record: "sample",
-                bytes: 1
-            })
-        );
+        assert_eq!(Second::decode(&longer), Err(RecordError::Trailing { record: "sample", bytes: 1 }));
     }
 
     proptest! {

@@ -52,15 +52,9 @@ impl Record for UploadRecord {
         let checksum = match input.u8()? {
             0 => None,
             code => {
-                let algorithm = ChecksumAlgorithm::ALL
-                    .into_iter()
-                    .find(|algorithm| *algorithm as u8 == code);
+                let algorithm = ChecksumAlgorithm::ALL.into_iter().find(|algorithm| *algorithm as u8 == code);
                 let algorithm = algorithm.ok_or_else(|| input.impossible("checksum algorithm"))?;
-                let kind = if input.u8()? == 0 {
-                    ChecksumType::FullObject
-                } else {
-                    ChecksumType::Composite
-                };
+                let kind = if input.u8()? == 0 { ChecksumType::FullObject } else { ChecksumType::Composite };
                 Some((algorithm, kind))
             }
         };
@@ -127,22 +121,14 @@ mod tests {
     #[test]
     fn uploads_and_parts_come_back_as_written() {
         let upload = UploadRecord {
-            attributes: Attributes {
-                headers: vec![],
-                user: vec![("a".into(), "b".into())],
-            },
+            attributes: Attributes { headers: vec![], user: vec![("a".into(), "b".into())] },
             storage_class: StorageClass::ReducedRedundancy,
             checksum: Some((ChecksumAlgorithm::Sha1, ChecksumType::Composite)),
             owner: "o".into(),
             initiator: "i".into(),
         };
         assert_eq!(UploadRecord::decode(&upload.encode()), Ok(upload));
-        let part = PartRecord {
-            size_bytes: 0,
-            etag: ETag::single([0; 16]),
-            checksum: None,
-            blob: None,
-        };
+        let part = PartRecord { size_bytes: 0, etag: ETag::single([0; 16]), checksum: None, blob: None };
         assert_eq!(PartRecord::decode(&part.encode()), Ok(part));
     }
 }

@@ -6,8 +6,127 @@
 //! - Whatever drops a reference to a blob writes a reclaim row in the same transaction; nothing else lets a blob be deleted.
 //! - Everything that puts or deletes an object comes through here.
 
-mod error;
-mod types;
+use std::sync::Arc;
 
+use blob::Blobs;
+use env::Env;
+use meta::{Meta, Reader, Txn};
+use model::blob::Redundancy;
+use model::ids::{BlobId, BucketId, PartitionId};
+use model::object::StorageClass;
+
+mod bucket;
+mod conditions;
+mod content;
+mod copy;
+mod delete;
+mod error;
+mod get;
+mod health;
+mod list;
+mod merge;
+mod multipart;
+mod part;
+mod put;
+mod readers;
+mod reclaim;
+mod tables;
+mod types;
+mod upload_list;
+
+pub use copy::CopyRequest;
 pub use error::ObjectError;
+pub use get::{ObjectReader, OpenObject};
+pub use health::Health;
+pub use part::PartWriter;
+pub use put::PutWriter;
+pub use reclaim::{BlobsCursor, BlobsPage, Healed, Reclaimed};
 pub use types::*;
+
+use readers::Readers;
+use tables::Path;
+
+/// How often a transaction that met another one is tried again before the client is told.
+const ATTEMPTS_MAX: usize = 64;
+
+/// How objects are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ObjectsOptions {
+    /// Objects of up to this many bytes lie in their record; see [`ObjectsOptions::for_replicas`].
+    pub inline_bytes_max: usize,
+}
+
+impl ObjectsOptions {
+    /// An inline byte is written three times per replica (log, journal, table), a packed one (k+m)/k times: so the more
+    /// replicas, the less is worth inlining (decision 0003).
+    #[must_use]
+    pub fn for_replicas(replicas: u8) -> Self {
+        let replicas = usize::from(replicas.max(1));
+        ObjectsOptions { inline_bytes_max: model::limits::INLINE_BYTES_MAX / (replicas * replicas) }
+    }
+}
+
+/// Buckets and objects of a store. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Objects {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    env: Env,
+    meta: Arc<Meta>,
+    blobs: Blobs,
+    options: ObjectsOptions,
+    readers: Readers,
+}
+
+impl Objects {
+    /// Over a store's records and bytes.
+    #[must_use]
+    pub fn new(env: Env, meta: Arc<Meta>, blobs: Blobs, options: ObjectsOptions) -> Self {
+        Objects { inner: Arc::new(Inner { env, meta, blobs, options, readers: Readers::default() }) }
+    }
+
+    /// The store's bytes, for those who look after them.
+    #[must_use]
+    pub fn blobs(&self) -> &Blobs {
+        &self.inner.blobs
+    }
+
+    /// The store's records, for those who look after them.
+    #[must_use]
+    pub fn meta(&self) -> &Arc<Meta> {
+        &self.inner.meta
+    }
+
+    fn partition(&self, bucket: BucketId, key: &str) -> PartitionId {
+        cluster::placement::partition_of(self.inner.meta.map().partitions, bucket, key.as_bytes())
+    }
+
+    fn redundancy(&self, class: StorageClass) -> Redundancy {
+        let map = self.inner.meta.map();
+        match class {
+            StorageClass::ReducedRedundancy => map.redundancy(map.parity_reduced),
+            _ => map.redundancy(map.parity),
+        }
+    }
+
+    async fn reader(&self, path: &Path) -> Result<Reader, ObjectError> {
+        Ok(self.inner.meta.reader(self.partition(path.0, &path.1)).await?)
+    }
+
+    async fn begin(&self, path: &Path) -> Result<Txn<'_>, ObjectError> {
+        Ok(self.inner.meta.begin(self.partition(path.0, &path.1)).await?)
+    }
+
+    /// 16 bytes that begin with the time: an id that sorts by when it was made.
+    fn new_id(&self) -> [u8; 16] {
+        let mut random = [0; 10];
+        self.inner.env.random.fill(&mut random);
+        *BlobId::new(self.inner.env.clock.now(), random).bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -24,8 +24,7 @@ pub(crate) struct Members<'a> {
 pub(crate) fn next_change(members: &Members<'_>, matched: impl Fn(u64) -> u64) -> Option<ConfChangeV2> {
     let has_vote = |id: &u64| members.voters.contains(id);
     let newcomers: Vec<u64> = members.wanted.iter().filter(|id| !has_vote(id)).copied().collect();
-    let strangers: Vec<u64> =
-        newcomers.iter().filter(|id| !members.learners.contains(id)).copied().collect();
+    let strangers: Vec<u64> = newcomers.iter().filter(|id| !members.learners.contains(id)).copied().collect();
     if !strangers.is_empty() {
         return Some(change(strangers.into_iter().map(|id| (ConfChangeType::AddLearnerNode, id))));
     }
@@ -33,7 +32,8 @@ pub(crate) fn next_change(members: &Members<'_>, matched: impl Fn(u64) -> u64) -
     if newcomers.iter().any(behind) {
         return None;
     }
-    let unwanted = |ids: &[u64]| ids.iter().filter(|id| !members.wanted.contains(id)).copied().collect::<Vec<_>>();
+    let unwanted =
+        |ids: &[u64]| ids.iter().filter(|id| !members.wanted.contains(id)).copied().collect::<Vec<_>>();
     let leaving: Vec<u64> = unwanted(members.voters).into_iter().chain(unwanted(members.learners)).collect();
     if newcomers.is_empty() && leaving.is_empty() {
         return None;

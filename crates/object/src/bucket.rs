@@ -1,0 +1,256 @@
+//! Buckets. Deleting one follows decision 0001: it is marked, every partition that holds nothing of it is fenced, and only
+//! then the bucket goes; a put that comes in between finds the fence in its own transaction.
+
+use meta::table::Stored;
+use meta::{MetaError, Txn};
+use model::bucket::{BucketRecord, BucketState};
+use model::ids::{BucketId, PartitionId};
+use model::time::Timestamp;
+
+use crate::tables::{Buckets, Fences, Mark, Usage};
+use crate::types::BucketInfo;
+use crate::{ATTEMPTS_MAX, ObjectError, Objects};
+
+/// Buckets read at once.
+const PAGE: usize = 1000;
+
+impl Objects {
+    /// Makes a bucket.
+    ///
+    /// # Errors
+    /// [`ObjectError::BucketExists`] where there is one of that name, whoever owns it.
+    pub async fn create_bucket(
+        &self,
+        name: &str,
+        region: &str,
+        owner: &str,
+    ) -> Result<BucketInfo, ObjectError> {
+        for _ in 0..ATTEMPTS_MAX {
+            let mut txn = self.system_txn().await?;
+            if let Some(found) = txn.get::<Buckets>(&name.to_owned())? {
+                if found.row.state == BucketState::Active {
+                    return Err(ObjectError::BucketExists {
+                        bucket: name.to_owned(),
+                        owner: found.row.owner,
+                    });
+                }
+                drop(txn);
+                self.finish_delete(name, found.row.id).await?;
+                continue;
+            }
+            let row = BucketRecord {
+                id: self.new_bucket_id(),
+                created: Timestamp::ZERO,
+                state: BucketState::Active,
+                region: region.to_owned(),
+                owner: owner.to_owned(),
+            };
+            txn.put::<Buckets>(&name.to_owned(), &row);
+            match txn.commit().await {
+                Ok(committed) => {
+                    let (version, time) = (committed.version, committed.time);
+                    return Ok(info(name.to_owned(), Stored { row, version, time }));
+                }
+                Err(MetaError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(ObjectError::Contended)
+    }
+
+    /// Finds a bucket.
+    ///
+    /// # Errors
+    /// [`ObjectError::NoSuchBucket`].
+    pub async fn bucket(&self, name: &str) -> Result<BucketInfo, ObjectError> {
+        let reader = self.inner.meta.reader(self.system()).await?;
+        match reader.get::<Buckets>(&name.to_owned())? {
+            Some(found) if found.row.state == BucketState::Active => Ok(info(name.to_owned(), found)),
+            Some(_) => Err(ObjectError::BucketBusy { bucket: name.to_owned() }),
+            None => Err(ObjectError::NoSuchBucket { bucket: name.to_owned() }),
+        }
+    }
+
+    /// All buckets, by name.
+    ///
+    /// # Errors
+    /// Where the records can't be read.
+    pub async fn list_buckets(&self) -> Result<Vec<BucketInfo>, ObjectError> {
+        let reader = self.inner.meta.reader(self.system()).await?;
+        let mut buckets: Vec<BucketInfo> = Vec::new();
+        let mut after: Option<String> = None;
+        loop {
+            let start = match &after {
+                Some(name) => std::ops::Bound::Excluded(name.as_bytes()),
+                None => std::ops::Bound::Unbounded,
+            };
+            let page = reader.scan::<Buckets>((start, std::ops::Bound::Unbounded), PAGE)?;
+            let is_last = page.len() < PAGE;
+            after = page.last().map(|(name, _)| name.clone());
+            let active = page.into_iter().filter(|(_, found)| found.row.state == BucketState::Active);
+            buckets.extend(active.map(|(name, found)| info(name, found)));
+            if is_last {
+                return Ok(buckets);
+            }
+        }
+    }
+
+    /// Deletes an empty bucket. Uploads in progress do not keep it; the collector takes their parts.
+    ///
+    /// # Errors
+    /// [`ObjectError::NoSuchBucket`], [`ObjectError::BucketNotEmpty`].
+    pub async fn delete_bucket(&self, name: &str) -> Result<(), ObjectError> {
+        let bucket = self.bucket(name).await?;
+        // A look first, so that the common mistake disturbs nobody.
+        for partition in self.inner.meta.partitions() {
+            let reader = self.inner.meta.reader(partition).await?;
+            let usage = reader.get::<Usage>(&bucket.id)?;
+            if usage.is_some_and(|usage| usage.row.value(Usage::OBJECTS) > 0) {
+                return Err(ObjectError::BucketNotEmpty { bucket: name.to_owned() });
+            }
+        }
+        self.set_bucket_state(name, bucket.id, BucketState::Deleting).await?;
+        self.finish_delete(name, bucket.id).await
+    }
+
+    /// What the bucket holds: objects and bytes, exact.
+    ///
+    /// # Errors
+    /// Where the records can't be read.
+    pub async fn usage(&self, bucket: &BucketInfo) -> Result<(u64, u64), ObjectError> {
+        let (mut objects, mut bytes) = (0, 0);
+        for partition in self.inner.meta.partitions() {
+            let reader = self.inner.meta.reader(partition).await?;
+            if let Some(usage) = reader.get::<Usage>(&bucket.id)? {
+                objects += usage.row.value(Usage::OBJECTS);
+                bytes += usage.row.value(Usage::BYTES);
+            }
+        }
+        Ok((u64::try_from(objects).unwrap_or(0), u64::try_from(bytes).unwrap_or(0)))
+    }
+
+    /// Goes on with deletes that a crash cut short.
+    ///
+    /// # Errors
+    /// Where the records can't be read or written.
+    pub async fn finish_deletes(&self) -> Result<(), ObjectError> {
+        let reader = self.inner.meta.reader(self.system()).await?;
+        let all = (std::ops::Bound::Unbounded, std::ops::Bound::Unbounded);
+        for (name, found) in reader.scan::<Buckets>(all, usize::MAX)? {
+            if found.row.state == BucketState::Deleting {
+                match self.finish_delete(&name, found.row.id).await {
+                    Ok(()) | Err(ObjectError::BucketNotEmpty { .. } | ObjectError::NoSuchBucket { .. }) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Fences every partition and removes the bucket; where one partition holds an object, takes it all back.
+    async fn finish_delete(&self, name: &str, id: BucketId) -> Result<(), ObjectError> {
+        for partition in self.inner.meta.partitions() {
+            if self.fence(partition, id).await? {
+                continue;
+            }
+            for fenced in self.inner.meta.partitions() {
+                self.unfence(fenced, id).await?;
+            }
+            self.set_bucket_state(name, id, BucketState::Active).await?;
+            return Err(ObjectError::BucketNotEmpty { bucket: name.to_owned() });
+        }
+        let mut txn = self.system_txn().await?;
+        let found = txn.get::<Buckets>(&name.to_owned())?;
+        if found.is_none_or(|found| found.row.id != id) {
+            return Err(ObjectError::NoSuchBucket { bucket: name.to_owned() });
+        }
+        txn.delete::<Buckets>(&name.to_owned());
+        txn.commit().await?;
+        Ok(())
+    }
+
+    /// Fences a partition if it holds nothing of the bucket. The count and the fence are one transaction: a put that was
+    /// counted keeps the fence out, and a fence keeps a put out.
+    async fn fence(&self, partition: PartitionId, id: BucketId) -> Result<bool, ObjectError> {
+        for _ in 0..ATTEMPTS_MAX {
+            let mut txn = self.inner.meta.begin(partition).await?;
+            if txn.get::<Fences>(&id)?.is_some() {
+                return Ok(true);
+            }
+            let usage = txn.get::<Usage>(&id)?;
+            if usage.is_some_and(|usage| usage.row.value(Usage::OBJECTS) > 0) {
+                return Ok(false);
+            }
+            txn.put::<Fences>(&id, &Mark);
+            match txn.commit().await {
+                Ok(_) => return Ok(true),
+                Err(MetaError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(ObjectError::Contended)
+    }
+
+    async fn unfence(&self, partition: PartitionId, id: BucketId) -> Result<(), ObjectError> {
+        let mut txn = self.inner.meta.begin(partition).await?;
+        if txn.unchecked().get::<Fences>(&id)?.is_some() {
+            txn.delete::<Fences>(&id);
+            txn.commit().await?;
+        }
+        Ok(())
+    }
+
+    async fn set_bucket_state(
+        &self,
+        name: &str,
+        id: BucketId,
+        state: BucketState,
+    ) -> Result<(), ObjectError> {
+        for _ in 0..ATTEMPTS_MAX {
+            let mut txn = self.system_txn().await?;
+            let found = txn.get::<Buckets>(&name.to_owned())?;
+            let found = found.filter(|found| found.row.id == id);
+            let found = found.ok_or_else(|| ObjectError::NoSuchBucket { bucket: name.to_owned() })?;
+            let created = found.row.created.or(found.time);
+            txn.put::<Buckets>(&name.to_owned(), &BucketRecord { state, created, ..found.row });
+            match txn.commit().await {
+                Ok(_) => return Ok(()),
+                Err(MetaError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(ObjectError::Contended)
+    }
+
+    fn system(&self) -> PartitionId {
+        self.inner.meta.map().system_partition()
+    }
+
+    async fn system_txn(&self) -> Result<Txn<'_>, ObjectError> {
+        Ok(self.inner.meta.begin(self.system()).await?)
+    }
+
+    /// A number that sorts by time and that no earlier bucket had.
+    fn new_bucket_id(&self) -> BucketId {
+        let random = self.inner.env.random.number() & 0xf_ffff;
+        BucketId(self.inner.env.clock.now().millis() << 20 | random)
+    }
+}
+
+/// Checks in an object's transaction that the bucket is not being deleted.
+pub(crate) fn check_fence(txn: &mut Txn<'_>, bucket: &BucketInfo) -> Result<(), ObjectError> {
+    match txn.get::<Fences>(&bucket.id)? {
+        None => Ok(()),
+        Some(_) => Err(ObjectError::BucketBusy { bucket: bucket.name.clone() }),
+    }
+}
+
+fn info(name: String, found: Stored<BucketRecord>) -> BucketInfo {
+    BucketInfo {
+        name,
+        id: found.row.id,
+        created: found.row.created.or(found.time),
+        region: found.row.region,
+        owner: found.row.owner,
+    }
+}

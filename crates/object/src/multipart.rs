@@ -1,0 +1,322 @@
+//! Multipart uploads: begun, completed, aborted. Completion writes a handful of rows however many parts there are: the
+//! parts' rows stay where they are and the object points to them.
+
+use std::ops::Bound;
+
+use md5::{Digest, Md5};
+use meta::table::{Stored, after_prefix};
+use meta::{MetaError, Txn};
+use model::blob::BlobRef;
+use model::checksum::Checksum;
+use model::etag::ETag;
+use model::ids::{UploadId, VersionId};
+use model::limits::{OBJECT_SIZE_BYTES_MAX, PART_NUMBER_MAX, PART_SIZE_BYTES_MIN};
+use model::object::{Content, ObjectDetail, ObjectVersion};
+use model::reclaim::ReclaimRecord;
+use model::time::Timestamp;
+use model::upload::{PartRecord, UploadRecord};
+
+use crate::tables::{Current, Mark, PartKey, Parts, Reclaim, UploadMarks, Uploads, Usage, parts_prefix};
+use crate::types::{
+    BucketInfo, CompletePart, CompleteRequest, ListPartsPage, PartInfo, Put, UploadInfo, UploadRequest,
+};
+use crate::{ATTEMPTS_MAX, ObjectError, Objects, bucket, content};
+
+type UploadKey = (model::ids::BucketId, String, UploadId);
+
+impl Objects {
+    /// Begins an upload.
+    ///
+    /// # Errors
+    /// Where too few drives take it.
+    pub async fn create_upload(
+        &self,
+        bucket: &BucketInfo,
+        key: &str,
+        request: UploadRequest,
+    ) -> Result<UploadId, ObjectError> {
+        let id = UploadId::from_bytes(self.new_id());
+        let path = (bucket.id, key.to_owned());
+        let row = UploadRecord {
+            attributes: request.attributes,
+            storage_class: request.storage_class,
+            checksum: request.checksum,
+            owner: request.owner,
+            initiator: request.initiator,
+        };
+        let mut txn = self.begin(&path).await?;
+        bucket::check_fence(&mut txn, bucket)?;
+        let upload = (path.0, path.1, id);
+        txn.put::<Uploads>(&upload, &row);
+        txn.put::<UploadMarks>(&upload, &Mark);
+        let mut deltas = [0; 3];
+        deltas[Usage::UPLOADS] = 1;
+        txn.add::<Usage>(&bucket.id, &deltas);
+        txn.commit().await?;
+        Ok(id)
+    }
+
+    /// Finds an upload.
+    ///
+    /// # Errors
+    /// [`ObjectError::NoSuchUpload`].
+    pub async fn upload(
+        &self,
+        bucket: &BucketInfo,
+        key: &str,
+        upload: UploadId,
+    ) -> Result<UploadInfo, ObjectError> {
+        let path = (bucket.id, key.to_owned());
+        let found = self.reader(&path).await?.get::<Uploads>(&(path.0, path.1, upload))?;
+        found.map(|found| upload_info(key.to_owned(), upload, found)).ok_or(ObjectError::NoSuchUpload)
+    }
+
+    /// Lists parts by number, after one of them.
+    ///
+    /// # Errors
+    /// [`ObjectError::NoSuchUpload`].
+    pub async fn list_parts(
+        &self,
+        bucket: &BucketInfo,
+        key: &str,
+        upload: UploadId,
+        after: u16,
+        limit: u32,
+    ) -> Result<ListPartsPage, ObjectError> {
+        let info = self.upload(bucket, key, upload).await?;
+        let reader = self.reader(&(bucket.id, key.to_owned())).await?;
+        let prefix = parts_prefix(bucket.id, key, upload);
+        let start = [prefix.as_slice(), &after.to_be_bytes()].concat();
+        let end = after_prefix(&prefix);
+        let end = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        let limit = limit as usize;
+        let rows = reader.scan::<Parts>((Bound::Excluded(&start), end), limit + 1)?;
+        let is_truncated = rows.len() > limit;
+        let parts: Vec<PartInfo> =
+            rows.into_iter().take(limit).map(|(key, row)| part_info(&key, row)).collect();
+        let next = parts.last().map(|part| part.number).filter(|_| is_truncated);
+        Ok(ListPartsPage { upload: info, parts, next })
+    }
+
+    /// Aborts an upload; the collector takes its parts.
+    ///
+    /// # Errors
+    /// [`ObjectError::NoSuchUpload`].
+    pub async fn abort_upload(
+        &self,
+        bucket: &BucketInfo,
+        key: &str,
+        upload: UploadId,
+    ) -> Result<(), ObjectError> {
+        let path = (bucket.id, key.to_owned());
+        for _ in 0..ATTEMPTS_MAX {
+            let mut txn = self.begin(&path).await?;
+            let id = (path.0, path.1.clone(), upload);
+            if txn.get::<Uploads>(&id)?.is_none() {
+                return Err(ObjectError::NoSuchUpload);
+            }
+            txn.get::<UploadMarks>(&id)?;
+            let bytes = self.parts(&txn, &id)?.iter().map(|(_, part)| part.row.size_bytes).sum();
+            end_upload(&mut txn, &id, bytes);
+            let record = ReclaimRecord::Parts { bucket: path.0, key: path.1.clone(), upload };
+            txn.put::<Reclaim>(upload.bytes(), &record);
+            match txn.commit().await {
+                Ok(_) => return Ok(()),
+                Err(MetaError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(ObjectError::Contended)
+    }
+
+    /// Completes an upload: its parts become the object.
+    ///
+    /// # Errors
+    /// Where parts are missing, out of order, too small or not those that were uploaded; where the condition doesn't hold.
+    pub async fn complete_upload(
+        &self,
+        bucket: &BucketInfo,
+        key: &str,
+        upload: UploadId,
+        request: CompleteRequest<'_>,
+    ) -> Result<Put, ObjectError> {
+        if request.parts.windows(2).any(|pair| matches!(pair, [one, next] if one.number >= next.number)) {
+            return Err(ObjectError::InvalidPartOrder);
+        }
+        let path = (bucket.id, key.to_owned());
+        let id = (path.0, path.1.clone(), upload);
+        for _ in 0..ATTEMPTS_MAX {
+            let mut txn = self.begin(&path).await?;
+            bucket::check_fence(&mut txn, bucket)?;
+            let found = txn.get::<Uploads>(&id)?.ok_or(ObjectError::NoSuchUpload)?;
+            // Every part writes the mark: if one comes in between, this is tried again.
+            txn.get::<UploadMarks>(&id)?;
+            let uploaded = self.parts(&txn, &id)?;
+            let info = upload_info(key.to_owned(), upload, found.clone());
+            let chosen = choose(&request.parts, &uploaded)?;
+            let infos: Vec<PartInfo> =
+                chosen.iter().map(|(key, part)| part_info(key, (*part).clone())).collect();
+            let checksum = (request.checksum)(&info, &infos)?;
+            let (version, detail) = object(&found.row, upload, &infos, checksum)?;
+            if request.expected_size_bytes.is_some_and(|expected| expected != version.size_bytes) {
+                let expected_bytes = request.expected_size_bytes.unwrap_or_default();
+                return Err(ObjectError::SizeMismatch { found_bytes: version.size_bytes, expected_bytes });
+            }
+            let current = txn.get::<Current>(&path)?;
+            request.condition.check(current.as_ref().and_then(content::facts))?;
+            content::replace(&mut txn, &path, current.as_ref(), &version, detail.as_ref());
+            drop_unnamed(&mut txn, &uploaded, &infos);
+            end_upload(&mut txn, &id, uploaded.iter().map(|(_, part)| part.row.size_bytes).sum());
+            match txn.commit().await {
+                Ok(committed) => {
+                    return Ok(Put {
+                        version: None,
+                        etag: version.etag,
+                        modified: committed.time,
+                        size_bytes: version.size_bytes,
+                        checksum: version.checksum,
+                    });
+                }
+                Err(MetaError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(ObjectError::Contended)
+    }
+
+    fn parts(
+        &self,
+        txn: &Txn<'_>,
+        (bucket, key, upload): &UploadKey,
+    ) -> Result<Vec<(PartKey, Stored<PartRecord>)>, ObjectError> {
+        let prefix = parts_prefix(*bucket, key, *upload);
+        let end = after_prefix(&prefix);
+        let end = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        let limit = usize::from(PART_NUMBER_MAX);
+        Ok(txn.unchecked().scan::<Parts>((Bound::Included(&prefix), end), limit)?)
+    }
+}
+
+/// The uploaded parts that a completion names, in its order, each with the right ETag and checksums and size.
+fn choose<'a>(
+    named: &[CompletePart],
+    uploaded: &'a [(PartKey, Stored<PartRecord>)],
+) -> Result<Vec<(&'a PartKey, &'a Stored<PartRecord>)>, ObjectError> {
+    let mut chosen = Vec::with_capacity(named.len());
+    for part in named {
+        let invalid = ObjectError::InvalidPart { number: part.number };
+        let found = uploaded.binary_search_by_key(&part.number, |(key, _)| key.number).ok();
+        let Some((key, row)) = found.and_then(|at| uploaded.get(at)) else {
+            return Err(invalid);
+        };
+        let same_etag = ETag::parse(&part.etag).is_some_and(|etag| etag == row.row.etag);
+        let same_checksums = part.checksums.iter().all(|(algorithm, digest)| {
+            let stored = row.row.checksum.as_ref().filter(|stored| stored.algorithm == *algorithm);
+            stored.is_none_or(|stored| stored.digest == *digest)
+        });
+        if !same_etag || !same_checksums {
+            return Err(invalid);
+        }
+        chosen.push((key, row));
+    }
+    let small = chosen.split_last().map_or(&[][..], |(_, all_but_last)| all_but_last);
+    match small.iter().find(|(_, part)| part.row.size_bytes < PART_SIZE_BYTES_MIN) {
+        None => Ok(chosen),
+        Some((key, part)) => Err(ObjectError::PartTooSmall {
+            number: key.number,
+            size_bytes: part.row.size_bytes,
+            minimum_bytes: PART_SIZE_BYTES_MIN,
+            etag: part.row.etag,
+        }),
+    }
+}
+
+/// The object that the parts become.
+fn object(
+    upload: &UploadRecord,
+    id: UploadId,
+    parts: &[PartInfo],
+    checksum: Option<Checksum>,
+) -> Result<(ObjectVersion, Option<ObjectDetail>), ObjectError> {
+    let size_bytes: u64 = parts.iter().map(|part| part.size_bytes).sum();
+    if size_bytes > OBJECT_SIZE_BYTES_MAX {
+        return Err(ObjectError::TooLarge { limit_bytes: OBJECT_SIZE_BYTES_MAX });
+    }
+    let mut digest = Md5::new();
+    for part in parts {
+        digest.update(part.etag.md5);
+    }
+    let count = parts.len() as u16;
+    let (attributes, apart) = content::place_attributes(upload.attributes.clone());
+    let version = ObjectVersion {
+        id: VersionId::NULL,
+        modified: Timestamp::ZERO,
+        content: Content::Parts { upload: id, count, uniform_bytes: uniform_bytes(parts) },
+        size_bytes,
+        etag: ETag { md5: digest.finalize().into(), parts: count },
+        storage_class: upload.storage_class,
+        checksum,
+        attributes,
+        owner: upload.owner.clone(),
+    };
+    let detail = apart.map(|attributes| ObjectDetail { attributes: Some(attributes), inline: Vec::new() });
+    Ok((version, detail))
+}
+
+/// The size of every part but the last, where it is one and the parts are numbered from 1 without gaps; else 0.
+fn uniform_bytes(parts: &[PartInfo]) -> u64 {
+    let Some(((last, others), first)) = parts.split_last().zip(parts.first()) else {
+        return 0;
+    };
+    let size = first.size_bytes;
+    let in_order = parts.iter().zip(1u16..).all(|(part, number)| part.number == number);
+    let uniform = in_order && others.iter().all(|part| part.size_bytes == size) && last.size_bytes <= size;
+    if uniform { size } else { 0 }
+}
+
+/// Parts that were uploaded and not named go.
+fn drop_unnamed(txn: &mut Txn<'_>, uploaded: &[(PartKey, Stored<PartRecord>)], named: &[PartInfo]) {
+    for (key, part) in uploaded {
+        if named.binary_search_by_key(&key.number, |part| part.number).is_err() {
+            reclaim_part(txn, key, part.row.blob.as_ref());
+        }
+    }
+}
+
+fn reclaim_part(txn: &mut Txn<'_>, key: &PartKey, blob: Option<&BlobRef>) {
+    if let Some(blob) = blob {
+        content::reclaim_blob(txn, blob);
+    }
+    txn.delete::<Parts>(key);
+}
+
+fn end_upload(txn: &mut Txn<'_>, id: &UploadKey, parts_bytes: u64) {
+    txn.delete::<Uploads>(id);
+    txn.delete::<UploadMarks>(id);
+    let mut deltas = [0; 4];
+    deltas[Usage::UPLOADS] = -1;
+    deltas[Usage::UPLOAD_BYTES] = -(parts_bytes as i64);
+    txn.add::<Usage>(&id.0, &deltas);
+}
+
+pub(crate) fn upload_info(key: String, id: UploadId, found: Stored<UploadRecord>) -> UploadInfo {
+    UploadInfo {
+        id,
+        key,
+        initiated: found.time,
+        storage_class: found.row.storage_class,
+        checksum: found.row.checksum,
+        owner: found.row.owner,
+        initiator: found.row.initiator,
+    }
+}
+
+fn part_info(key: &PartKey, found: Stored<PartRecord>) -> PartInfo {
+    PartInfo {
+        number: key.number,
+        size_bytes: found.row.size_bytes,
+        etag: found.row.etag,
+        modified: found.time,
+        checksum: found.row.checksum,
+    }
+}

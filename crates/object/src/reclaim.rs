@@ -1,0 +1,252 @@
+//! What transactions left to do: blobs to delete, blobs to heal. The workers call this; nobody else deletes a blob.
+//!
+//! Order: first the shards go, durably; then the row that remembers them. A crash in between deletes again what is gone,
+//! which is no error.
+
+use std::ops::Bound;
+use std::time::Duration;
+
+use meta::MetaError;
+use meta::table::after_prefix;
+use model::blob::BlobRef;
+use model::ids::{BlobId, PartitionId};
+use model::object::Content;
+use model::reclaim::{BlobDescriptor, HealRecord, ReclaimRecord};
+use model::record::Record;
+use model::time::Timestamp;
+
+use crate::readers::GRACE;
+use crate::tables::{Current, Heal, PartKey, Parts, Reclaim, parts_prefix};
+use crate::{ObjectError, Objects};
+
+/// Attempts after which a blob that can't be healed is only tried again when its drives change.
+const HEAL_ATTEMPTS_MAX: u32 = 1000;
+
+/// What a step of reclaiming did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reclaimed {
+    /// Blobs deleted.
+    pub blobs: usize,
+    /// Whether more is due now.
+    pub is_more_due: bool,
+}
+
+/// What a step of healing did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Healed {
+    /// Blobs that are whole again.
+    pub whole: usize,
+    /// Blobs that could not be made whole now.
+    pub waiting: usize,
+}
+
+/// A page of the blobs that objects of a partition refer to.
+#[derive(Clone, Debug, Default)]
+pub struct BlobsPage {
+    /// The blobs.
+    pub blobs: Vec<BlobRef>,
+    /// Where to go on; `None` at the end.
+    pub next: Option<BlobsCursor>,
+}
+
+/// A place in the walk over a partition's blobs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BlobsCursor {
+    /// In the current versions, after this encoded key.
+    Objects(Vec<u8>),
+    /// In the parts, after this encoded key.
+    Parts(Vec<u8>),
+}
+
+impl Default for BlobsCursor {
+    fn default() -> Self {
+        BlobsCursor::Objects(Vec::new())
+    }
+}
+
+impl Objects {
+    /// Deletes up to `limit` blobs of a partition to which nothing refers any more.
+    ///
+    /// # Errors
+    /// Where the records can't be read or written.
+    pub async fn reclaim(&self, partition: PartitionId, limit: usize) -> Result<Reclaimed, ObjectError> {
+        let reader = self.inner.meta.reader(partition).await?;
+        let rows = reader.scan::<Reclaim>((Bound::Unbounded, Bound::Unbounded), limit)?;
+        let is_full = rows.len() == limit;
+        let now = self.inner.env.clock.now();
+        let due = |time: Timestamp| time.millis() + millis(GRACE) <= now.millis();
+        let mut blobs = Vec::new();
+        let mut done = Vec::new();
+        for (id, row) in rows.into_iter().filter(|(_, row)| due(row.time)) {
+            match row.row {
+                ReclaimRecord::Blob(blob) if self.inner.readers.is_read(&blob.id) => {}
+                ReclaimRecord::Blob(blob) => {
+                    blobs.push(blob);
+                    done.push((id, row.version));
+                }
+                ReclaimRecord::Parts { bucket, key, upload } => {
+                    let key = PartKey { bucket, key, upload, number: 0 };
+                    self.reclaim_parts(partition, &key, limit, (id, row.version)).await?;
+                }
+            }
+        }
+        if blobs.is_empty() {
+            return Ok(Reclaimed { blobs: 0, is_more_due: false });
+        }
+        // What lies on a drive that is missing now is an orphan when the drive comes back: the collector finds it.
+        self.inner.blobs.delete(&blobs).await;
+        let mut txn = self.inner.meta.begin(partition).await?;
+        for (id, version) in &done {
+            txn.expect::<Reclaim>(id, *version);
+            txn.delete::<Reclaim>(id);
+        }
+        match txn.commit().await {
+            Ok(_) | Err(MetaError::Conflict) => Ok(Reclaimed { blobs: blobs.len(), is_more_due: is_full }),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Turns parts into reclaim rows of their own, a page at a time; the row that named them goes with the last page.
+    async fn reclaim_parts(
+        &self,
+        partition: PartitionId,
+        key: &PartKey,
+        limit: usize,
+        (id, version): ([u8; 16], u64),
+    ) -> Result<(), ObjectError> {
+        let mut txn = self.inner.meta.begin(partition).await?;
+        let prefix = parts_prefix(key.bucket, &key.key, key.upload);
+        let end = after_prefix(&prefix);
+        let end = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        let parts = txn.unchecked().scan::<Parts>((Bound::Included(&prefix), end), limit)?;
+        let is_last = parts.len() < limit;
+        txn.expect::<Reclaim>(&id, version);
+        for (part, row) in parts {
+            if let Some(blob) = &row.row.blob {
+                crate::content::reclaim_blob(&mut txn, blob);
+            }
+            txn.delete::<Parts>(&part);
+        }
+        if is_last {
+            txn.delete::<Reclaim>(&id);
+        }
+        match txn.commit().await {
+            Ok(_) | Err(MetaError::Conflict) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Heals up to `limit` blobs of a partition that were queued.
+    ///
+    /// # Errors
+    /// Where the records can't be read or written.
+    pub async fn heal(&self, partition: PartitionId, limit: usize) -> Result<Healed, ObjectError> {
+        let reader = self.inner.meta.reader(partition).await?;
+        let rows = reader.scan::<Heal>((Bound::Unbounded, Bound::Unbounded), limit)?;
+        let mut healed = Healed::default();
+        for (id, row) in rows {
+            let repaired = self.inner.blobs.repair(&row.row.blob).await;
+            let is_whole = repaired.is_ok_and(|repaired| repaired.remaining.is_empty());
+            let still_there =
+                is_whole || self.inner.blobs.check(&row.row.blob).await.is_ok_and(|c| !c.whole.is_empty());
+            let mut txn = self.inner.meta.begin(partition).await?;
+            txn.expect::<Heal>(&id, row.version);
+            if is_whole || !still_there || row.row.attempts >= HEAL_ATTEMPTS_MAX {
+                txn.delete::<Heal>(&id);
+            } else {
+                let attempts = row.row.attempts + 1;
+                txn.put::<Heal>(&id, &HealRecord { attempts, ..row.row });
+            }
+            match txn.commit().await {
+                Ok(_) | Err(MetaError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+            if is_whole {
+                healed.whole += 1;
+            } else {
+                healed.waiting += 1;
+            }
+        }
+        Ok(healed)
+    }
+
+    /// Whether a record refers to a blob that a shard was found of, by what the shard says of itself. A descriptor that
+    /// can't be read counts as referred to: what is not understood is not deleted.
+    ///
+    /// # Errors
+    /// Where the records can't be read.
+    pub async fn refers_to(&self, descriptor: &[u8], blob: &BlobId) -> Result<bool, ObjectError> {
+        let Ok(descriptor) = BlobDescriptor::decode(descriptor) else {
+            return Ok(true);
+        };
+        let path = (descriptor.bucket, descriptor.key);
+        let reader = self.reader(&path).await?;
+        if reader.get::<Reclaim>(blob.bytes())?.is_some() {
+            return Ok(true); // It is on its way out already.
+        }
+        match descriptor.part {
+            None => {
+                let current = reader.get::<Current>(&path)?;
+                Ok(current.is_some_and(
+                    |current| matches!(&current.row.content, Content::Blob(found) if found.id == *blob),
+                ))
+            }
+            Some((upload, number)) => {
+                let (bucket, key) = path;
+                let part = reader.get::<Parts>(&PartKey { bucket, key, upload, number })?;
+                Ok(part.is_some_and(|part| part.row.blob.is_some_and(|found| found.id == *blob)))
+            }
+        }
+    }
+
+    /// Walks the blobs that a partition refers to, for filling a new drive.
+    ///
+    /// # Errors
+    /// Where the records can't be read.
+    pub async fn blobs_of(
+        &self,
+        partition: PartitionId,
+        cursor: BlobsCursor,
+        limit: usize,
+    ) -> Result<BlobsPage, ObjectError> {
+        let reader = self.inner.meta.reader(partition).await?;
+        let after = |key: &[u8]| match key.is_empty() {
+            true => Bound::Unbounded,
+            false => Bound::Excluded(key.to_vec()),
+        };
+        match cursor {
+            BlobsCursor::Objects(key) => {
+                let start = after(&key);
+                let rows =
+                    reader.scan::<Current>((start.as_ref().map(Vec::as_slice), Bound::Unbounded), limit)?;
+                let next = match rows.last().filter(|_| rows.len() == limit) {
+                    Some((last, _)) => BlobsCursor::Objects(encoded::<Current>(last)),
+                    None => BlobsCursor::Parts(Vec::new()),
+                };
+                let blobs = rows.into_iter().filter_map(|(_, row)| match row.row.content {
+                    Content::Blob(blob) => Some(blob),
+                    _ => None,
+                });
+                Ok(BlobsPage { blobs: blobs.collect(), next: Some(next) })
+            }
+            BlobsCursor::Parts(key) => {
+                let start = after(&key);
+                let rows =
+                    reader.scan::<Parts>((start.as_ref().map(Vec::as_slice), Bound::Unbounded), limit)?;
+                let last = rows.last().filter(|_| rows.len() == limit);
+                let next = last.map(|(last, _)| BlobsCursor::Parts(encoded::<Parts>(last)));
+                Ok(BlobsPage { blobs: rows.into_iter().filter_map(|(_, row)| row.row.blob).collect(), next })
+            }
+        }
+    }
+}
+
+fn encoded<T: meta::table::Table>(key: &T::Key) -> Vec<u8> {
+    let mut out = Vec::new();
+    T::encode_key(key, &mut out);
+    out
+}
+
+fn millis(time: Duration) -> u64 {
+    time.as_millis() as u64
+}
