@@ -21,13 +21,30 @@ use model::blob::{BlobRef, Redundancy};
 use model::ids::BlobId;
 use model::time::Timestamp;
 
+mod drive;
 pub mod erasure;
 mod error;
+mod fields;
+mod gather;
+mod large;
+mod latency;
+mod layout;
 mod options;
+mod placement;
 mod reader;
 mod registry;
+mod repair;
+mod shard;
+mod sink;
+mod staging;
 mod status;
+mod store;
+mod stripe;
 mod writer;
+
+use drive::{Busy, Drive};
+use gather::Gather;
+use store::{Set, Store};
 
 pub use error::{BlobError, BlobOpenError, FaultKind, FormatError, ShardFault};
 pub use options::BlobOptions;
@@ -56,21 +73,22 @@ pub struct SetDrives {
 /// The blobs on the drives of this machine. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Blobs {
-    _inner: Arc<()>,
+    store: Arc<Store>,
 }
 
 impl Blobs {
     /// Opens the drives: rebuilds the index of packed shards from the segments and cuts torn ends. Damage is recorded
-    /// ([`Blobs::drives`]) and never keeps the store from opening.
+    /// ([`Blobs::drives`]) and never keeps the store from opening; a drive that can't be read is poisoned.
     ///
     /// # Errors
     /// Where the sets are not such as can be, or no thread can be started.
-    pub async fn open(
-        _env: Env,
-        _sets: Vec<SetDrives>,
-        _options: BlobOptions,
-    ) -> Result<Blobs, BlobOpenError> {
-        Err(BlobOpenError::NoSets)
+    pub async fn open(env: Env, sets: Vec<SetDrives>, options: BlobOptions) -> Result<Blobs, BlobOpenError> {
+        check_sets(&sets)?;
+        let mut opened = Vec::with_capacity(sets.len());
+        for set in sets {
+            opened.push(open_set(&env, set, &options).await?);
+        }
+        Ok(Blobs { store: Arc::new(Store::new(env, options, opened)) })
     }
 
     /// Begins a blob. The hint is its length, where the caller knows it: room is reserved by it, and a drive without
@@ -81,9 +99,9 @@ impl Blobs {
     pub fn writer(
         &self,
         redundancy: Redundancy,
-        _size_hint_bytes: Option<u64>,
+        size_hint_bytes: Option<u64>,
     ) -> Result<BlobWriter, BlobError> {
-        Err(BlobError::NoSuchRedundancy { redundancy })
+        BlobWriter::new(&self.store, redundancy, size_hint_bytes)
     }
 
     /// Begins to read `range` of a blob. No I/O is done before [`BlobReader::next`].
@@ -91,21 +109,57 @@ impl Blobs {
     /// # Errors
     /// Where the blob does not have the range, or is of a set that is not here.
     pub fn read(&self, blob: &BlobRef, range: Range<u64>) -> Result<BlobReader, BlobError> {
-        Err(BlobError::BadRange { range, size_bytes: blob.size_bytes })
+        BlobReader::new(&self.store, blob, range)
     }
 
     /// Removes blobs: durably for packed shards, whose room compaction gives back; files are unlinked. What is not
-    /// there is not an error. All that goes to one drive is synced once.
-    pub async fn delete(&self, _blobs: &[BlobRef]) -> DeleteOutcome {
-        DeleteOutcome::default()
+    /// there is not an error. All that goes to one drive is synced together.
+    pub async fn delete(&self, blobs: &[BlobRef]) -> DeleteOutcome {
+        let mut outcome = DeleteOutcome::default();
+        let mut places = Vec::new();
+        let gather = Gather::new(0);
+        for blob in blobs {
+            let Ok(set) = self.store.set(blob.set) else {
+                continue;
+            };
+            for shard in 0..blob.redundancy.shards() as u8 {
+                let place = set.place_of(blob.first_slot, shard);
+                match self.store.drive(place) {
+                    Err(kind) => outcome.note(place, kind),
+                    Ok(drive) if drive.is_packed(&blob.id, shard) => {
+                        let ticket = gather.ticket(places.len() as u32);
+                        places.push(place);
+                        drive.kill(blob.id, shard, ticket).await;
+                    }
+                    Ok(drive) => {
+                        if let Err(kind) = drive.remove_file(&blob.id, shard).await {
+                            outcome.note(place, kind);
+                        }
+                    }
+                }
+            }
+        }
+        for (number, answer) in gather.all().await {
+            if let (Err(kind), Some(place)) = (answer, places.get(number as usize)) {
+                outcome.note(*place, kind);
+            }
+        }
+        outcome
     }
 
     /// Removes one shard that [`Blobs::inventory`] found and nothing refers to.
     ///
     /// # Errors
     /// Where its drive is missing or fails.
-    pub async fn delete_shard(&self, _place: DrivePlace, _id: BlobId, _shard: u8) -> Result<(), FaultKind> {
-        Err(FaultKind::NoDrive)
+    pub async fn delete_shard(&self, place: DrivePlace, id: BlobId, shard: u8) -> Result<(), FaultKind> {
+        let drive = self.store.drive(place)?;
+        if !drive.is_packed(&id, shard) {
+            return drive.remove_file(&id, shard).await;
+        }
+        let gather = Gather::new(1);
+        drive.kill(id, shard, gather.ticket(0)).await;
+        let answers = gather.all().await;
+        answers.into_iter().try_for_each(|(_, outcome)| outcome)
     }
 
     /// Reads and checks every shard of a blob.
@@ -113,7 +167,7 @@ impl Blobs {
     /// # Errors
     /// Where the blob is of a set that is not here.
     pub async fn check(&self, blob: &BlobRef) -> Result<Census, BlobError> {
-        Err(BlobError::UnknownSet { set: blob.set })
+        repair::check(&self.store, blob).await
     }
 
     /// Checks every shard of a blob and writes anew those that are missing or damaged, on their drives, with the
@@ -122,34 +176,90 @@ impl Blobs {
     /// # Errors
     /// Where too few shards are whole to rebuild the others.
     pub async fn repair(&self, blob: &BlobRef) -> Result<Repaired, BlobError> {
-        Err(BlobError::UnknownSet { set: blob.set })
+        repair::repair(&self.store, blob).await
     }
 
     /// Shards on a drive made in a time range, a page at a time, for the collector: none whose blob is pending. Packed
-    /// shards come first, by id, then files, by folder.
+    /// shards come first, by id, then files, by folder. A page may be empty and not the last.
     ///
     /// # Errors
     /// Where the drive is missing or can't be listed.
     pub async fn inventory(
         &self,
-        _place: DrivePlace,
-        _made: Range<Timestamp>,
-        _cursor: InventoryCursor,
-        _limit: usize,
+        place: DrivePlace,
+        made: Range<Timestamp>,
+        cursor: InventoryCursor,
+        limit: usize,
     ) -> Result<InventoryPage, FaultKind> {
-        Err(FaultKind::NoDrive)
+        let busy = Busy { pending: &self.store.pending, repairing: &self.store.repairing };
+        let drive = self.store.drive(place)?;
+        drive.inventory(&made, &cursor, limit, busy).await
     }
 
     /// What is known of each drive.
     pub async fn drives(&self) -> Vec<DriveStatus> {
-        Vec::new()
+        let mut statuses = Vec::new();
+        for set in &self.store.sets {
+            for (slot, drive) in (0u8..).zip(&set.drives) {
+                let place = DrivePlace { set: set.number, slot };
+                statuses.push(match drive {
+                    Some(drive) => drive.status().await,
+                    None => DriveStatus::missing(place),
+                });
+            }
+        }
+        statuses
     }
 
     /// One bounded step of compaction on each drive: at most one segment rewritten.
     pub async fn compact(&self) -> Compacted {
-        Compacted::default()
+        let mut all = Compacted::default();
+        for drive in self.store.drives() {
+            match drive.compact().await {
+                Ok(step) => all.add(step),
+                Err(error) => {
+                    tracing::warn!(?drive, %error, "a segment could not be compacted");
+                }
+            }
+        }
+        all
     }
 
-    /// Seals and syncs the segments and stops the drives' writers. Writes fail afterwards; reads go on.
-    pub async fn close(&self) {}
+    /// Seals and syncs the segments and stops the drives' writers. Writes of small blobs fail afterwards; reads go on.
+    pub async fn close(&self) {
+        for drive in self.store.drives() {
+            drive.close().await;
+        }
+    }
 }
+
+fn check_sets(sets: &[SetDrives]) -> Result<(), BlobOpenError> {
+    if sets.is_empty() {
+        return Err(BlobOpenError::NoSets);
+    }
+    let mut seen = std::collections::HashSet::new();
+    for set in sets {
+        if !seen.insert(set.set) {
+            return Err(BlobOpenError::SetTwice { set: set.set });
+        }
+        if set.drives.is_empty() || set.drives.len() > usize::from(u8::MAX) {
+            return Err(BlobOpenError::BadWidth { set: set.set, slots: set.drives.len() });
+        }
+    }
+    Ok(())
+}
+
+async fn open_set(env: &Env, set: SetDrives, options: &BlobOptions) -> Result<Set, BlobOpenError> {
+    let mut drives = Vec::with_capacity(set.drives.len());
+    for (slot, path) in (0u8..).zip(set.drives) {
+        let place = DrivePlace { set: set.set, slot };
+        drives.push(match path {
+            Some(path) => Some(Drive::open(env, place, &path, options).await?),
+            None => None,
+        });
+    }
+    Ok(Set { number: set.set, map_epoch: set.map_epoch, drives })
+}
+
+#[cfg(test)]
+mod tests;

@@ -17,11 +17,17 @@ pub(crate) struct Registry {
 }
 
 impl Registry {
-    /// Registers a blob.
+    /// Registers a new blob.
     pub(crate) fn register(&self, id: BlobId) -> PendingBlob {
+        let registered = self.try_register(id);
+        let Some(pending) = registered else { panic!("blob {id} is written twice: ids must be unique") };
+        pending
+    }
+
+    /// Registers a blob, unless it is registered.
+    pub(crate) fn try_register(&self, id: BlobId) -> Option<PendingBlob> {
         let new = self.ids.lock().insert(id);
-        assert!(new, "blob {id} is written twice: ids must be unique");
-        PendingBlob { id, registry: self.clone() }
+        new.then(|| PendingBlob { id, registry: self.clone() })
     }
 
     /// Whether a blob is registered.

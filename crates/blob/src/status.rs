@@ -58,6 +58,24 @@ pub struct DriveStatus {
     pub damages: Vec<SegmentDamage>,
 }
 
+impl DriveStatus {
+    /// Of a drive that was not there when the store was opened.
+    pub(crate) fn missing(place: DrivePlace) -> Self {
+        DriveStatus {
+            place,
+            path: None,
+            state: DriveState::Missing,
+            total_bytes: 0,
+            free_bytes: 0,
+            segments: 0,
+            packed_shards: 0,
+            live_bytes: 0,
+            dead_bytes: 0,
+            damages: Vec::new(),
+        }
+    }
+}
+
 /// Damage in a segment, found when its drive was opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SegmentDamage {
@@ -108,6 +126,15 @@ pub struct Repaired {
 pub struct DeleteOutcome {
     /// Drives on which shards may be left.
     pub left_on: Vec<(DrivePlace, FaultKind)>,
+}
+
+impl DeleteOutcome {
+    /// Notes a drive, once.
+    pub(crate) fn note(&mut self, place: DrivePlace, kind: FaultKind) {
+        if self.left_on.iter().all(|(noted, _)| *noted != place) {
+            self.left_on.push((place, kind));
+        }
+    }
 }
 
 /// A shard found on a drive.
@@ -169,4 +196,12 @@ pub struct Compacted {
     pub moved_bytes: u64,
     /// Bytes given back to the file systems.
     pub freed_bytes: u64,
+}
+
+impl Compacted {
+    pub(crate) fn add(&mut self, other: Compacted) {
+        self.segments += other.segments;
+        self.moved_bytes += other.moved_bytes;
+        self.freed_bytes += other.freed_bytes;
+    }
 }

@@ -1,0 +1,278 @@
+//! One drive: its segments with their writer, its shard files, its state.
+//!
+//! What always holds: a packed shard that is found in the index is durable; a shard file is durable when
+//! [`file::commit`] has returned. Reads never wait for the segment writer.
+
+use std::collections::HashSet;
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use env::{BoxFuture, Env, Space};
+use model::ids::BlobId;
+use model::time::Timestamp;
+use parking_lot::Mutex;
+use tokio::sync::mpsc::{self, Sender};
+
+use self::format::record_len;
+use self::health::Health;
+use self::index::Location;
+pub(crate) use self::inventory::{Busy, read_end as file_end};
+use self::segment_loop::{Job, SegmentLoop, Work};
+use self::segments::Segments;
+use crate::error::{BlobOpenError, FaultKind};
+use crate::gather::{Gather, Ticket};
+use crate::options::BlobOptions;
+use crate::shard::{PackedHeader, packed_descriptor};
+use crate::status::{Described, DrivePlace, DriveStatus};
+
+mod compaction;
+pub(crate) mod file;
+pub(crate) mod format;
+mod health;
+mod index;
+mod inventory;
+mod open;
+mod recovery;
+mod rewrite;
+mod segment_loop;
+mod segments;
+
+/// A drive that was there when the store was opened.
+pub(crate) struct Drive {
+    pub(crate) place: DrivePlace,
+    /// The drive's folder.
+    path: PathBuf,
+    env: Env,
+    health: Arc<Health>,
+    segments: Arc<Segments>,
+    jobs: Sender<Job>,
+    /// The folder of shard files.
+    shards: PathBuf,
+    /// Folders of shard files whose names are durable, by their number.
+    durable_folders: Mutex<HashSet<u16>>,
+    segment_bytes: u64,
+    compact_dead_percent_min: u8,
+    compacting: tokio::sync::Mutex<()>,
+    writer_end: Mutex<Option<BoxFuture<'static, ()>>>,
+}
+
+impl std::fmt::Debug for Drive {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Drive").field("place", &self.place).field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl Drive {
+    /// Opens a drive, however bad it is: what can't be read makes it poisoned.
+    pub(crate) async fn open(
+        env: &Env,
+        place: DrivePlace,
+        path: &Path,
+        options: &BlobOptions,
+    ) -> Result<Arc<Drive>, BlobOpenError> {
+        let root = path.join("blob");
+        let segments = Arc::new(Segments::new(root.join("segments")));
+        let opened = open::open(env, &root, &segments, options).await;
+        let now = env.clock.monotonic();
+        let (health, next_number, segment_bytes) = match opened {
+            Ok(opened) => {
+                let reserve = options.reserve(&opened.space);
+                let health = Health::new(opened.space, reserve, now);
+                if let Some(reason) = opened.poison {
+                    health.poison(reason);
+                }
+                let bytes = options.segment_bytes(&opened.space);
+                (health, opened.next_number, bytes)
+            }
+            Err(error) => {
+                let health = Health::new(Space::default(), 0, now);
+                health.poison(format!("{} can't be opened: {error}", root.display()));
+                (health, 0, options.segment_bytes(&Space::default()))
+            }
+        };
+        let health = Arc::new(health);
+        let (jobs, waiting) = mpsc::channel(options.drive_queue_max.max(1));
+        let writer = SegmentLoop::new(
+            env.clone(),
+            Arc::clone(&segments),
+            Arc::clone(&health),
+            waiting,
+            next_number,
+            segment_bytes,
+        );
+        let name = format!("blob-{}-{}", place.set, place.slot);
+        let writer_end = env
+            .spawn
+            .thread(&name, Box::pin(writer.run()))
+            .map_err(|source| BlobOpenError::Thread { path: path.to_owned(), source })?;
+        Ok(Arc::new(Drive {
+            place,
+            path: path.to_owned(),
+            env: env.clone(),
+            health,
+            segments,
+            jobs,
+            shards: root.join("shards"),
+            durable_folders: Mutex::default(),
+            segment_bytes,
+            compact_dead_percent_min: options.compact_dead_percent_min,
+            compacting: tokio::sync::Mutex::new(()),
+            writer_end: Mutex::new(Some(writer_end)),
+        }))
+    }
+
+    /// Whether so many more bytes may be written.
+    pub(crate) fn takes(&self, bytes: u64) -> Result<(), FaultKind> {
+        self.health.takes(bytes)
+    }
+
+    /// Whether it is for want of room that writes are refused.
+    pub(crate) fn is_full(&self) -> bool {
+        !self.health.is_poisoned()
+    }
+
+    pub(crate) fn free_bytes(&self) -> u64 {
+        self.health.space().free_bytes
+    }
+
+    /// Asks for the room again, beside the caller, if what is known is old.
+    pub(crate) fn refresh_space(self: &Arc<Self>) {
+        if self.health.wants_space(self.env.clock.monotonic()) {
+            let drive = Arc::clone(self);
+            // Its end is of no interest: the next caller looks at the numbers.
+            drop(self.env.spawn.task(Box::pin(async move { drive.ask_space().await })));
+        }
+    }
+
+    async fn ask_space(&self) {
+        if let Ok(space) = self.env.disk.space(&self.path).await {
+            self.health.note_space(space, self.env.clock.monotonic());
+        }
+    }
+
+    /// Hands the segment writer a job. Waits while its queue is full; an answer comes through the ticket in any case.
+    pub(crate) async fn submit(&self, id: BlobId, shard: u8, work: Work, ticket: Ticket) {
+        let job = Job { id, shard, work, ticket };
+        // A writer that has stopped drops the job, and the ticket says so.
+        let _ = self.jobs.send(job).await;
+    }
+
+    /// As [`Drive::submit`] of a shard to append, without waiting: gives the job back while the queue is full.
+    pub(crate) fn try_put(&self, job: PutJob) -> Result<(), PutJob> {
+        use mpsc::error::TrySendError;
+        match self.jobs.try_send(job.0) {
+            Err(TrySendError::Full(job)) => Err(PutJob(job)),
+            Ok(()) | Err(TrySendError::Closed(_)) => Ok(()),
+        }
+    }
+
+    /// Waits for room in the queue, then hands over.
+    pub(crate) async fn put(&self, job: PutJob) {
+        let _ = self.jobs.send(job.0).await;
+    }
+
+    /// Whether a shard is packed here.
+    pub(crate) fn is_packed(&self, id: &BlobId, shard: u8) -> bool {
+        self.segments.index.find(id, shard).is_some()
+    }
+
+    /// Up to `limit_bytes` of a packed shard, unchecked.
+    pub(crate) async fn read_packed(
+        &self,
+        id: &BlobId,
+        shard: u8,
+        limit_bytes: usize,
+    ) -> Result<Option<Bytes>, FaultKind> {
+        let read = self.segments.read(id, shard, limit_bytes).await;
+        read.map_err(|error| FaultKind::io(&error))
+    }
+
+    /// What a packed shard tells of its blob.
+    async fn describe_packed(&self, id: &BlobId, shard: u8) -> Result<Described, FaultKind> {
+        let bytes = self.read_packed(id, shard, usize::MAX).await?;
+        let bytes = bytes.ok_or(FaultKind::Missing)?;
+        let header = PackedHeader::decode(&bytes)?;
+        Ok(Described {
+            blob: header.identity.blob(u64::from(header.size_bytes)),
+            descriptor: packed_descriptor(&header, &bytes)?,
+        })
+    }
+
+    /// Unlinks a shard's file, if there is one.
+    pub(crate) async fn remove_file(&self, id: &BlobId, shard: u8) -> Result<(), FaultKind> {
+        match self.env.disk.remove(&self.file_path(id, shard)).await {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(FaultKind::io(&error)),
+        }
+    }
+
+    /// Makes a packed shard dead, through the segment writer.
+    pub(crate) async fn kill(&self, id: BlobId, shard: u8, ticket: Ticket) {
+        self.submit(id, shard, Work::Kill, ticket).await;
+    }
+
+    /// What is known of it; asks for the room.
+    pub(crate) async fn status(&self) -> DriveStatus {
+        self.ask_space().await;
+        let usage = self.segments.usage();
+        let kept: u64 = usage.iter().map(|usage| usage.kept_bytes).sum();
+        let used: u64 = usage.iter().map(|usage| usage.used_bytes).sum();
+        let space = self.health.space();
+        DriveStatus {
+            place: self.place,
+            path: Some(self.path.clone()),
+            state: self.health.state(),
+            total_bytes: space.total_bytes,
+            free_bytes: space.free_bytes,
+            segments: usage.len(),
+            packed_shards: self.segments.shards(),
+            live_bytes: kept,
+            dead_bytes: used.saturating_sub(kept),
+            damages: self.segments.damages(),
+        }
+    }
+
+    /// Seals and syncs; ends when the segment writer has.
+    pub(crate) async fn close(&self) {
+        let gather = Gather::new(1);
+        let ticket = gather.ticket(0);
+        let nobody = BlobId::from_bytes([0; 16]);
+        self.submit(nobody, 0, Work::Close, ticket).await;
+        gather.all().await;
+        let end = self.writer_end.lock().take();
+        if let Some(end) = end {
+            end.await;
+        }
+    }
+
+    /// A page of the packed shards made in a time range.
+    fn packed_page(
+        &self,
+        made: &Range<Timestamp>,
+        after: Option<(BlobId, u8)>,
+        limit: usize,
+    ) -> Vec<(BlobId, u8, Location)> {
+        self.segments.index.page(made, after, limit)
+    }
+}
+
+/// A packed shard on its way to a segment writer.
+pub(crate) struct PutJob(Job);
+
+impl PutJob {
+    pub(crate) fn new(id: BlobId, shard: u8, parts: [Bytes; 3], ticket: Ticket) -> Self {
+        PutJob(Job { id, shard, work: Work::Put { parts }, ticket })
+    }
+}
+
+/// Bytes that a packed shard of so many bytes takes in a segment.
+pub(crate) const fn packed_bytes(shard_len: usize) -> usize {
+    record_len(shard_len)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,250 @@
+//! Writing the shard files of a large blob, or some of them anew.
+//!
+//! What always holds: a byte is copied once, from the chunk it came in into the file it goes to; parity is computed from
+//! there straight into the parity files' buffers. A stripe is staged while the one before is being written.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use model::blob::BlobRef;
+
+use crate::drive::Drive;
+use crate::erasure::Code;
+use crate::error::{BlobError, ShardFault};
+use crate::layout::piece_len;
+use crate::shard::{FILE_HEADER_BYTES, Identity, encode_file_header, encode_footer, encode_frame_header};
+use crate::sink::{Sink, discard_all, nudge, settle};
+use crate::staging::Stage;
+use crate::store::Store;
+use crate::stripe::Pieces;
+
+/// The shard files of a blob being written.
+pub(crate) struct LargeWriter {
+    store: Arc<Store>,
+    blob: BlobRef,
+    files: Vec<ShardFile>,
+    stripes: u32,
+    reserved: Option<u64>,
+    /// Shards that must be written; a repair takes what it gets.
+    quorum: usize,
+}
+
+struct ShardFile {
+    shard: u8,
+    stage: Stage,
+    sink: Sink,
+}
+
+impl LargeWriter {
+    /// Begins the files of all shards; a shard without a drive is missing from the start.
+    pub(crate) fn create(
+        store: &Arc<Store>,
+        blob: &BlobRef,
+        drives: &[Option<Arc<Drive>>],
+        reserved: Option<u64>,
+        repair: bool,
+    ) -> Self {
+        let all = (0u8..).zip(drives.iter().cloned());
+        let quorum = blob.redundancy.write_quorum();
+        Self::begin(store, blob, all, reserved, repair, quorum)
+    }
+
+    /// Begins the files of some shards anew, beside what is there.
+    pub(crate) fn repair(
+        store: &Arc<Store>,
+        blob: &BlobRef,
+        shards: Vec<(u8, Option<Arc<Drive>>)>,
+        reserved: u64,
+    ) -> Self {
+        Self::begin(store, blob, shards.into_iter(), Some(reserved), true, 1)
+    }
+
+    fn begin(
+        store: &Arc<Store>,
+        blob: &BlobRef,
+        shards: impl Iterator<Item = (u8, Option<Arc<Drive>>)>,
+        reserved: Option<u64>,
+        repair: bool,
+        quorum: usize,
+    ) -> Self {
+        let payload_max = piece_len(blob.stripe_bytes, blob.redundancy.data) as usize;
+        let files = shards.map(|(shard, drive)| {
+            let header: [u8; FILE_HEADER_BYTES] = encode_file_header(&Identity::of(blob, shard));
+            ShardFile {
+                shard,
+                stage: Stage::new(&store.staging, payload_max, &header),
+                sink: Sink::create(drive, blob.id, shard, reserved, repair),
+            }
+        });
+        LargeWriter {
+            files: files.collect(),
+            store: Arc::clone(store),
+            blob: blob.clone(),
+            stripes: 0,
+            reserved,
+            quorum,
+        }
+    }
+
+    /// Cuts the next stripe into its pieces, computes the parity, hands on what is full.
+    pub(crate) async fn stripe(&mut self, code: &Code, chunks: &[Bytes], len: u32) -> Result<(), BlobError> {
+        let data = usize::from(self.blob.redundancy.data);
+        let piece = piece_len(len, self.blob.redundancy.data) as usize;
+        self.make_room(piece).await?;
+        let (data_files, parity_files) = self.files.split_at_mut(data);
+        let mut source = Cut::new(chunks);
+        for file in data_files.iter_mut() {
+            file.stage.open_frame(piece);
+            source.fill(file.stage.payload_mut());
+        }
+        for file in parity_files.iter_mut() {
+            file.stage.open_frame(piece);
+        }
+        let data: Vec<&[u8]> = data_files.iter().map(|file| file.stage.payload()).collect();
+        let mut parity: Vec<&mut [u8]> =
+            parity_files.iter_mut().map(|file| file.stage.payload_mut()).collect();
+        code.encode(&data, &mut parity)?;
+        self.close_frames();
+        Ok(())
+    }
+
+    /// Takes the pieces of the next stripe for the files there are.
+    pub(crate) async fn pieces(&mut self, pieces: &Pieces, len: u32) -> Result<(), BlobError> {
+        let piece_len = piece_len(len, self.blob.redundancy.data) as usize;
+        self.make_room(piece_len).await?;
+        for file in &mut self.files {
+            let piece = pieces.get(usize::from(file.shard)).cloned().flatten();
+            let piece = piece.unwrap_or_default();
+            assert_eq!(piece.len(), piece_len, "a fetched stripe has the pieces that were wanted");
+            file.stage.open_frame(piece_len);
+            file.stage.payload_mut().copy_from_slice(&piece);
+        }
+        self.close_frames();
+        Ok(())
+    }
+
+    fn close_frames(&mut self) {
+        for file in &mut self.files {
+            let payload = file.stage.payload();
+            let header = encode_frame_header(&self.blob.id, file.shard, self.stripes, payload);
+            file.stage.close_frame(&header);
+        }
+        self.stripes += 1;
+    }
+
+    /// Hands full buffers to the drives, when these are done with the ones before.
+    async fn make_room(&mut self, next_payload_len: usize) -> Result<(), BlobError> {
+        let mut settled = false;
+        for number in 0..self.files.len() {
+            let full = self.files.get_mut(number).and_then(|file| file.stage.take_if_full(next_payload_len));
+            let Some(piece) = full else { continue };
+            if !settled {
+                self.settle().await?;
+                settled = true;
+            }
+            if let Some(file) = self.files.get_mut(number) {
+                match file.sink.is_alive() {
+                    true => file.sink.write(piece),
+                    false => file.stage.clear(),
+                }
+            }
+        }
+        if settled {
+            self.nudge().await;
+        }
+        Ok(())
+    }
+
+    async fn settle(&mut self) -> Result<(), BlobError> {
+        let patience = self.store.options.straggler_wait;
+        let sinks = self.files.iter_mut().map(|file| &mut file.sink);
+        settle(&self.store.env, sinks, self.quorum, patience).await;
+        let alive = self.files.iter().filter(|file| file.sink.is_alive());
+        let synced = alive.count();
+        if synced < self.quorum {
+            return Err(BlobError::WriteQuorum {
+                blob: self.blob.id,
+                synced,
+                needed: self.quorum,
+                faults: self.faults(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Lets writes under way go on, without waiting.
+    pub(crate) async fn nudge(&mut self) {
+        nudge(self.files.iter_mut().map(|file| &mut file.sink)).await;
+    }
+
+    /// Writes the footers and commits; gives the shards that did not make it.
+    pub(crate) async fn finish(
+        mut self,
+        blob: &BlobRef,
+        descriptor: &[u8],
+    ) -> Result<Vec<ShardFault>, BlobError> {
+        self.settle().await?;
+        let spare = [0; FILE_HEADER_BYTES];
+        for file in &mut self.files {
+            if !file.sink.is_alive() {
+                continue;
+            }
+            let footer = encode_footer(&blob.id, file.shard, blob.size_bytes, descriptor);
+            let empty = Stage::new(&self.store.staging, 0, &spare);
+            let stage = std::mem::replace(&mut file.stage, empty);
+            let (pieces, end) = stage.finish(&footer, self.reserved);
+            file.sink.finish(pieces, end);
+        }
+        self.settle().await?;
+        let faults = self.faults();
+        self.files.clear(); // Committed: nothing to discard.
+        Ok(faults)
+    }
+
+    fn faults(&self) -> Vec<ShardFault> {
+        let faults = self.files.iter().filter_map(|file| file.sink.fault());
+        faults.collect()
+    }
+}
+
+impl Drop for LargeWriter {
+    fn drop(&mut self) {
+        if !self.files.is_empty() {
+            let sinks = self.files.drain(..).map(|file| file.sink).collect();
+            discard_all(&self.store.env, sinks);
+        }
+    }
+}
+
+/// Walks through chunks as one run of bytes.
+struct Cut<'a> {
+    chunks: std::slice::Iter<'a, Bytes>,
+    rest: &'a [u8],
+}
+
+impl<'a> Cut<'a> {
+    fn new(chunks: &'a [Bytes]) -> Self {
+        Cut { chunks: chunks.iter(), rest: &[] }
+    }
+
+    /// Fills the place with what comes next, and with zeros behind the end.
+    fn fill(&mut self, mut place: &mut [u8]) {
+        while !place.is_empty() {
+            if self.rest.is_empty() {
+                match self.chunks.next() {
+                    Some(chunk) => self.rest = chunk,
+                    None => {
+                        place.fill(0);
+                        return;
+                    }
+                }
+                continue;
+            }
+            let len = place.len().min(self.rest.len());
+            let (now, later) = self.rest.split_at(len);
+            let (head, tail) = place.split_at_mut(len);
+            head.copy_from_slice(now);
+            (self.rest, place) = (later, tail);
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Shard files being written, one operation at a time each, all drives at once.
+//!
+//! What always holds: a file is committed (synced, then named durably) after all its bytes are written; a sink that
+//! failed writes no more. No task is spawned: an operation is begun where it is handed over, and goes on while its
+//! writer is polled.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use env::{BoxFuture, Env};
+use model::ids::BlobId;
+
+use crate::drive::Drive;
+use crate::drive::file::NewFile;
+use crate::error::{FaultKind, ShardFault};
+use crate::staging::{End, Piece};
+
+type Operation = BoxFuture<'static, Result<NewFile, FaultKind>>;
+
+/// One shard file being written.
+pub(crate) struct Sink {
+    drive: Option<Arc<Drive>>,
+    shard: u8,
+    operation: Option<Operation>,
+    file: Option<NewFile>,
+    fault: Option<FaultKind>,
+}
+
+impl Sink {
+    /// Begins to make the file. Without a drive the sink has failed from the start.
+    pub(crate) fn create(
+        drive: Option<Arc<Drive>>,
+        id: BlobId,
+        shard: u8,
+        len_bytes: Option<u64>,
+        repair: bool,
+    ) -> Self {
+        let operation = drive.clone().map(|drive| -> Operation {
+            Box::pin(async move { drive.create_file(id, shard, len_bytes, repair).await })
+        });
+        Sink { fault: drive.is_none().then_some(FaultKind::NotWritable), drive, shard, operation, file: None }
+    }
+
+    /// Whether it takes more.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.fault.is_none()
+    }
+
+    pub(crate) fn fault(&self) -> Option<ShardFault> {
+        let kind = self.fault.clone()?;
+        Some(ShardFault { shard: self.shard, kind })
+    }
+
+    /// Begins to write. The operation before must have ended.
+    pub(crate) fn write(&mut self, piece: Piece) {
+        self.begin(vec![piece], None);
+    }
+
+    /// Begins to write the last pieces and to commit.
+    pub(crate) fn finish(&mut self, pieces: Vec<Piece>, end: End) {
+        self.begin(pieces, Some(end));
+    }
+
+    fn begin(&mut self, pieces: Vec<Piece>, end: Option<End>) {
+        assert!(self.operation.is_none(), "a shard file has one operation at a time");
+        let (Some(drive), Some(new)) = (self.drive.clone(), self.file.take()) else {
+            return;
+        };
+        self.operation = Some(Box::pin(async move {
+            let done = operate(&drive, &new, pieces, end).await;
+            match done {
+                Ok(()) => Ok(new),
+                Err(fault) => {
+                    drive.discard(new).await;
+                    Err(fault)
+                }
+            }
+        }));
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let Some(operation) = &mut self.operation else {
+            return Poll::Ready(());
+        };
+        match operation.as_mut().poll(context) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(done) => {
+                self.operation = None;
+                match done {
+                    Ok(file) => self.file = Some(file),
+                    Err(fault) => self.fault = Some(fault),
+                }
+                Poll::Ready(())
+            }
+        }
+    }
+
+    /// Removes what was written, when the operation under way has ended.
+    async fn discard(mut self) {
+        if let Some(operation) = self.operation.take() {
+            self.file = operation.await.ok();
+        }
+        if let (Some(drive), Some(file)) = (self.drive, self.file) {
+            drive.discard(file).await;
+        }
+    }
+
+    /// Leaves it out: its drive does not answer.
+    fn give_up(&mut self, env: &Env) {
+        let silent = Sink {
+            drive: self.drive.take(),
+            shard: self.shard,
+            operation: self.operation.take(),
+            file: self.file.take(),
+            fault: None,
+        };
+        self.fault = Some(FaultKind::Silent);
+        discard_all(env, vec![silent]);
+    }
+}
+
+async fn operate(
+    drive: &Drive,
+    new: &NewFile,
+    pieces: Vec<Piece>,
+    end: Option<End>,
+) -> Result<(), FaultKind> {
+    for (at, bytes) in pieces {
+        let written = new.file.write_at(at, bytes).await;
+        written.map_err(|error| drive.write_fault(&error))?;
+    }
+    match end {
+        Some(end) => {
+            let cut = end.must_cut.then_some(end.len_bytes);
+            drive.commit(new, cut).await
+        }
+        None => Ok(()),
+    }
+}
+
+/// Lets the operations under way go on, without waiting.
+pub(crate) async fn nudge<'a>(sinks: impl Iterator<Item = &'a mut Sink>) {
+    let mut sinks: Vec<_> = sinks.collect();
+    poll_fn(|context| {
+        for sink in &mut sinks {
+            // Whether it has ended is asked when the next one begins.
+            let _ = sink.poll(context);
+        }
+        Poll::Ready(())
+    })
+    .await;
+}
+
+/// Waits until no operation is under way. Drives that are silent for `patience` after `quorum` others have answered are
+/// left out.
+pub(crate) async fn settle<'a>(
+    env: &Env,
+    sinks: impl Iterator<Item = &'a mut Sink>,
+    quorum: usize,
+    patience: Duration,
+) {
+    let mut sinks: Vec<_> = sinks.collect();
+    let mut timer: Option<BoxFuture<'static, ()>> = None;
+    poll_fn(|context| {
+        let mut busy = 0;
+        for sink in &mut sinks {
+            busy += usize::from(sink.poll(context).is_pending());
+        }
+        if busy == 0 {
+            return Poll::Ready(());
+        }
+        let answered = sinks.iter().filter(|sink| sink.operation.is_none() && sink.is_alive());
+        if answered.count() < quorum {
+            return Poll::Pending;
+        }
+        let timer = timer.get_or_insert_with(|| env.clock.sleep(patience));
+        Pin::new(timer).poll(context)
+    })
+    .await;
+    for sink in sinks {
+        if sink.operation.is_some() {
+            sink.give_up(env);
+        }
+    }
+}
+
+/// Removes, in the background, what was written.
+pub(crate) fn discard_all(env: &Env, sinks: Vec<Sink>) {
+    let work = async move {
+        for sink in sinks {
+            sink.discard().await;
+        }
+    };
+    // Nobody waits for it: what it leaves, the collector finds.
+    drop(env.spawn.task(Box::pin(work)));
+}
