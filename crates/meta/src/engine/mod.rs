@@ -23,6 +23,8 @@ pub mod fjall;
 mod fjall_journal;
 pub mod memory;
 pub mod redb;
+#[cfg(test)]
+mod tests;
 
 pub use batch::{EngineBatch, EngineOperation};
 pub use error::EngineError;
