@@ -338,14 +338,14 @@ impl S3Error {
     pub fn write_xml(&self, resource: &str, request_id: &str, host_id: &str, out: &mut Vec<u8>) {
         let mut xml = XmlWriter::new(out);
         xml.element("Error", |xml| {
-            xml.value("Code", &self.code.as_str().to_owned());
-            xml.value("Message", &self.message.as_ref().to_owned());
+            xml.text_element("Code", self.code.as_str());
+            xml.text_element("Message", &self.message);
             for (name, value) in &self.extra {
-                xml.value(name, value);
+                xml.text_element(name, value);
             }
-            xml.value("Resource", &resource.to_owned());
-            xml.value("RequestId", &request_id.to_owned());
-            xml.value("HostId", &host_id.to_owned());
+            xml.text_element("Resource", resource);
+            xml.text_element("RequestId", request_id);
+            xml.text_element("HostId", host_id);
         });
     }
 }

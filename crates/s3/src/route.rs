@@ -78,6 +78,43 @@ impl<'a> Target<'a> {
     }
 }
 
+/// The object that a copy reads: the header `x-amz-copy-source`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CopySource {
+    /// The bucket.
+    pub bucket: String,
+    /// The key, decoded exactly once.
+    pub key: String,
+    /// The version, where one is named.
+    pub version_id: Option<String>,
+}
+
+impl CopySource {
+    /// Reads the header: `bucket/key` or `/bucket/key`, encoded as in a URI, and maybe `?versionId=` behind it. A
+    /// question mark of the key itself is encoded.
+    ///
+    /// # Errors
+    /// `InvalidArgument`; `KeyTooLongError`.
+    pub fn parse(header: &str) -> Result<Self, S3Error> {
+        let wrong = |message: &'static str| S3Error::argument(message, "x-amz-copy-source", header);
+        let (path, query) = header.split_once('?').unwrap_or((header, ""));
+        let path = percent_decode(path).ok_or_else(|| wrong("Invalid copy source encoding."))?;
+        let path = path.strip_prefix('/').unwrap_or(&path);
+        let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
+        if bucket.is_empty() || key.is_empty() {
+            return Err(wrong("Copy Source must mention the source bucket and key: sourcebucket/sourcekey"));
+        }
+        check_bucket_name(bucket).map_err(|_| wrong("Invalid copy source bucket name"))?;
+        check_key(key)?;
+        let version_id = match query.split_once('=') {
+            None if query.is_empty() => None,
+            Some(("versionId", version)) if !version.is_empty() => Some(version.to_owned()),
+            _ => return Err(wrong("Unsupported copy source parameter.")),
+        };
+        Ok(Self { bucket: bucket.to_owned(), key: key.to_owned(), version_id })
+    }
+}
+
 /// Finds the operation.
 ///
 /// Not found here: answers to CORS preflights (OPTIONS) and browser uploads (POST of a form), which are no operations
@@ -391,6 +428,30 @@ mod tests {
         }
         let target = Target::from_host("bucket", "/a/b").unwrap();
         assert_eq!((target.bucket.as_deref(), target.key.as_deref()), (Some("bucket"), Some("a/b")));
+    }
+
+    #[test]
+    fn a_copy_source_is_a_path_with_a_version() {
+        let source = |bucket: &str, key: &str, version: Option<&str>| {
+            let version_id = version.map(str::to_owned);
+            Ok(CopySource { bucket: bucket.to_owned(), key: key.to_owned(), version_id })
+        };
+        assert_eq!(CopySource::parse("bucket/a%2Fb+c%3Fd"), source("bucket", "a/b+c?d", None));
+        assert_eq!(CopySource::parse("/bucket//a?versionId=null"), source("bucket", "/a", Some("null")));
+        assert_eq!(CopySource::parse("%2Fbucket%2Fkey"), source("bucket", "key", None));
+        for wrong in [
+            "",
+            "/",
+            "bucket",
+            "bucket/",
+            "/bucket/",
+            "B/key",
+            "bucket/%zz",
+            "bucket/k?versionId=",
+            "bucket/k?a=b",
+        ] {
+            assert_eq!(CopySource::parse(wrong).unwrap_err().code, ErrorCode::InvalidArgument, "{wrong}");
+        }
     }
 
     #[test]

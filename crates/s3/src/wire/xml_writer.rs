@@ -94,6 +94,13 @@ impl<'a> XmlWriter<'a> {
         value.push_xml(self.out);
     }
 
+    /// A text as an element.
+    pub fn text_element(&mut self, name: &str, text: &str) {
+        self.open(name);
+        escape_into(text, self.out);
+        self.close(name);
+    }
+
     /// A time as an element.
     pub fn time(&mut self, name: &str, time: Timestamp, format: TimeFormat) {
         self.open(name);
