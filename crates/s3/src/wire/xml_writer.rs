@@ -167,3 +167,28 @@ pub(super) fn escape_into(text: &str, out: &mut Vec<u8>) {
 const fn needs_escape(byte: u8) -> bool {
     matches!(byte, b'&' | b'<' | b'>' | b'"' | b'\'') || (byte < b' ' && byte != b'\t' && byte != b'\n')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_a_meaning_or_would_not_survive_is_escaped() {
+        let mut out = Vec::new();
+        escape_into("a&<>\"'\r\n\t\u{1}\u{1f}é😀", &mut out);
+        let wanted = "a&amp;&lt;&gt;&quot;&apos;&#13;\n\t&#1;&#31;é😀";
+        assert_eq!(String::from_utf8(out).unwrap(), wanted);
+    }
+
+    #[test]
+    fn elements_nest_without_indentation() {
+        let mut out = Vec::new();
+        XmlWriter::new(&mut out).element("A", |xml| {
+            xml.value_option::<String>("B", None);
+            xml.text_element("C", "");
+            xml.time("D", Timestamp::ZERO, TimeFormat::Xml);
+        });
+        let wanted = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<A><C></C><D>1970-01-01T00:00:00.000Z</D></A>";
+        assert_eq!(String::from_utf8(out).unwrap(), wanted);
+    }
+}
