@@ -1,1 +1,5 @@
-//! The rustfs binary: command line, wiring, start and stop.
+//! The rustfs binary: command line, wiring, start and stop. The only crate in which concrete things are built.
+
+pub mod cli;
+pub mod config;
+pub mod volumes;

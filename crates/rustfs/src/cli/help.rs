@@ -1,0 +1,28 @@
+//! Texts of the help that are longer than a line.
+
+/// After `rustfs --help`.
+pub(super) const COMMANDS: &str = "\
+`server` is what is meant where no command is named: `rustfs /data` is `rustfs server /data`.
+
+  rustfs server --help      all flags and variables
+  rustfs server ./data      a first try: keeps objects in ./data, answers on port 9000";
+
+/// After `rustfs server --help`.
+pub(super) const SERVER: &str = "\
+Examples:
+  rustfs server /data                         one drive
+  rustfs server /mnt/disk{1...4}              four drives: any two may be lost
+  rustfs server --address 127.0.0.1:9100 ./data
+  RUSTFS_VOLUMES='/mnt/disk{1...4}' rustfs server
+
+Every flag has a variable, named beside it; the flag counts where both are given. Variables alone:
+  RUSTFS_STORAGE_CLASS_STANDARD   parity of the class STANDARD, as in EC:2; fixed at the first start
+  RUSTFS_STORAGE_CLASS_RRS        parity of the class REDUCED_REDUNDANCY; fixed at the first start
+  RUSTFS_API_MAX_CONNECTIONS      connections at once [default: 4096]
+  RUSTFS_LOG_LEVEL, RUST_LOG      what is logged to stderr: error, warn, info, debug or trace [default: info]
+  RUSTFS_LOG_JSON                 true: the log is JSON, a line each
+  MINIO_ROOT_USER, MINIO_ROOT_PASSWORD, MINIO_VOLUMES, MINIO_ADDRESS, MINIO_DOMAIN, MINIO_STORAGE_CLASS_*
+                                  are read where the variable of RUSTFS is not set
+
+Without credentials of yours, `rustfsadmin` / `rustfssecret` works from this machine alone.
+The server stops on Ctrl-C or SIGTERM after the requests in progress; a second one stops it at once.";

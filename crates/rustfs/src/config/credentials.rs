@@ -1,0 +1,171 @@
+//! The root user's keys.
+//!
+//! Always: a secret is in no message, no warning and no `Debug`; both keys are set or none.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::settings::{Setting, Settings, Surroundings};
+use super::{ConfigError, ServerArguments};
+
+/// The documented pair, which works from this machine alone.
+const ACCESS_KEY_DEFAULT: &str = "rustfsadmin";
+/// Its secret.
+const SECRET_KEY_DEFAULT: &str = "rustfssecret";
+
+/// Secrets that every scanner tries.
+const KNOWN_SECRETS: &[&str] = &["rustfssecret", "rustfsadmin", "minioadmin", "minio123", "password"];
+
+const ACCESS: &[&str] = &["RUSTFS_ACCESS_KEY", "RUSTFS_ROOT_USER", "MINIO_ROOT_USER"];
+const ACCESS_FILE: &[&str] = &["RUSTFS_ACCESS_KEY_FILE", "RUSTFS_ROOT_USER_FILE", "MINIO_ROOT_USER_FILE"];
+const SECRET: &[&str] = &["RUSTFS_SECRET_KEY", "RUSTFS_ROOT_PASSWORD", "MINIO_ROOT_PASSWORD"];
+const SECRET_FILE: &[&str] =
+    &["RUSTFS_SECRET_KEY_FILE", "RUSTFS_ROOT_PASSWORD_FILE", "MINIO_ROOT_PASSWORD_FILE"];
+
+/// The root user's keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RootCredentials {
+    /// Who it is.
+    pub access_key: String,
+    /// What signs for it.
+    pub secret_key: SecretText,
+    /// Whether it is the documented pair, which only this machine may use.
+    pub is_default: bool,
+}
+
+/// A text that is shown nowhere.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecretText(String);
+
+impl SecretText {
+    /// The text, for the one place that signs with it.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(secret)")
+    }
+}
+
+/// A key as it may be given: the flag, the flag that names a file, their variables.
+struct Source<'a> {
+    flag: (&'static str, Option<&'a str>),
+    file_flag: (&'static str, Option<&'a Path>),
+    names: &'static [&'static str],
+    file_names: &'static [&'static str],
+}
+
+impl Source<'_> {
+    fn read(
+        &self,
+        settings: &mut Settings<'_>,
+        around: &Surroundings<'_>,
+    ) -> Result<Option<Setting>, ConfigError> {
+        let direct = settings.get(self.flag.0, self.flag.1, self.names);
+        // A file given as a flag comes before a variable.
+        let is_flag = self.flag.1.is_some();
+        if let (Some(path), false) = (self.file_flag.1, is_flag) {
+            return read_file(self.file_flag.0, path, around).map(Some);
+        }
+        if is_flag {
+            return Ok(direct);
+        }
+        let file = settings.get(self.file_flag.0, None, self.file_names);
+        let Some(direct) = direct else {
+            return file.map(|file| read_file(&file.name, &PathBuf::from(file.value), around)).transpose();
+        };
+        if let Some(file) = file {
+            settings.warnings.push(format!(
+                "{} and {} are both set: {} is the one used.",
+                direct.name, file.name, direct.name
+            ));
+        }
+        Ok(Some(direct))
+    }
+}
+
+fn read_file(name: &str, path: &Path, around: &Surroundings<'_>) -> Result<Setting, ConfigError> {
+    match (around.file)(path) {
+        // Editors and `echo` end a file with a newline.
+        Ok(text) => {
+            Ok(Setting { name: name.to_owned(), value: text.trim_end_matches(['\r', '\n']).to_owned() })
+        }
+        Err(error) => {
+            Err(ConfigError::File { name: name.to_owned(), path: path.to_owned(), reason: error.to_string() })
+        }
+    }
+}
+
+pub(super) fn read(
+    arguments: &ServerArguments,
+    settings: &mut Settings<'_>,
+    around: &Surroundings<'_>,
+) -> Result<RootCredentials, ConfigError> {
+    let access = Source {
+        flag: ("--access-key", arguments.access_key.as_deref()),
+        file_flag: ("--access-key-file", arguments.access_key_file.as_deref()),
+        names: ACCESS,
+        file_names: ACCESS_FILE,
+    };
+    let secret = Source {
+        flag: ("--secret-key", arguments.secret_key.as_deref()),
+        file_flag: ("--secret-key-file", arguments.secret_key_file.as_deref()),
+        names: SECRET,
+        file_names: SECRET_FILE,
+    };
+    match (access.read(settings, around)?, secret.read(settings, around)?) {
+        (None, None) => Ok(pair(ACCESS_KEY_DEFAULT, SECRET_KEY_DEFAULT)),
+        (Some(set), None) => Err(ConfigError::HalfCredentials { set: set.name, unset: "RUSTFS_SECRET_KEY" }),
+        (None, Some(set)) => Err(ConfigError::HalfCredentials { set: set.name, unset: "RUSTFS_ACCESS_KEY" }),
+        (Some(access), Some(secret)) => {
+            check_access(&access)?;
+            check_secret(&secret)?;
+            let credentials = pair(&access.value, &secret.value);
+            if !credentials.is_default && KNOWN_SECRETS.contains(&secret.value.as_str()) {
+                settings.warnings.push(format!(
+                    "{} is one that everybody knows: choose another before this server can be reached by others.",
+                    secret.name
+                ));
+            }
+            Ok(credentials)
+        }
+    }
+}
+
+fn pair(access: &str, secret: &str) -> RootCredentials {
+    RootCredentials {
+        access_key: access.to_owned(),
+        secret_key: SecretText(secret.to_owned()),
+        is_default: access == ACCESS_KEY_DEFAULT && secret == SECRET_KEY_DEFAULT,
+    }
+}
+
+fn check_access(access: &Setting) -> Result<(), ConfigError> {
+    let refused = |reason| Err(ConfigError::Key { name: access.name.clone(), reason });
+    if access.value.chars().count() < 3 {
+        return refused("is too short: an access key has at least 3 characters");
+    }
+    // It stands between slashes and commas in a signature's header.
+    if access.value.len() > 128 || !access.value.bytes().all(|b| b.is_ascii_graphic() && !b"/,=".contains(&b))
+    {
+        return refused(
+            "can't be an access key: at most 128 letters, digits and signs, without `/`, `,`, `=` and spaces",
+        );
+    }
+    Ok(())
+}
+
+fn check_secret(secret: &Setting) -> Result<(), ConfigError> {
+    let refused = |reason| Err(ConfigError::Key { name: secret.name.clone(), reason });
+    if secret.value.chars().count() < 8 {
+        return refused("is too short: a secret key has at least 8 characters");
+    }
+    if secret.value.len() > 128 || secret.value.chars().any(char::is_control) {
+        return refused("can't be a secret key: at most 128 bytes, without line breaks");
+    }
+    Ok(())
+}
