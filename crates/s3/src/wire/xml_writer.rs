@@ -188,7 +188,8 @@ mod tests {
             xml.text_element("C", "");
             xml.time("D", Timestamp::ZERO, TimeFormat::Xml);
         });
-        let wanted = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<A><C></C><D>1970-01-01T00:00:00.000Z</D></A>";
+        let wanted =
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<A><C></C><D>1970-01-01T00:00:00.000Z</D></A>";
         assert_eq!(String::from_utf8(out).unwrap(), wanted);
     }
 }
