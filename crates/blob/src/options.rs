@@ -57,7 +57,8 @@ impl BlobOptions {
     #[must_use]
     pub fn segment_bytes(&self, space: &Space) -> u64 {
         let share = space.total_bytes / 32;
-        let least = 4 * u64::from(self.packed_shard_bytes_max) + (1 << 20);
+        let record = u64::from(self.packed_shard_bytes_max) + crate::DESCRIPTOR_BYTES_MAX as u64;
+        let least = 4 * (record + 4096);
         self.segment_bytes_max.min(share).max(least) / 4096 * 4096
     }
 }

@@ -114,10 +114,10 @@ pub(crate) async fn repair(store: &Arc<Store>, blob: &BlobRef) -> Result<Repaire
         true => repair_packed(&survey, &lost, &descriptor).await?,
         false => repair_files(store, &survey, &lost, &descriptor).await?,
     };
-    Ok(report(&survey, &lost, failed))
+    Ok(report(&survey, &lost, &failed))
 }
 
-fn report(survey: &Survey, lost: &[(u8, Arc<Drive>)], failed: Vec<ShardFault>) -> Repaired {
+fn report(survey: &Survey, lost: &[(u8, Arc<Drive>)], failed: &[ShardFault]) -> Repaired {
     let tried = lost.iter().fold(0, |mask: Mask, (shard, _)| mask | bit(*shard));
     let still = failed.iter().fold(0, |mask: Mask, fault| mask | bit(fault.shard));
     let untried = survey.faults.iter().filter(|fault| tried & bit(fault.shard) == 0).cloned();

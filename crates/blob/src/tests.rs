@@ -1,9 +1,7 @@
-//! The store as a whole, on folders of a temporary directory.
+//! The store as a whole, on folders of a temporary directory and on simulated drives.
 
 mod crash;
 mod damage;
-mod drives;
-mod faulty;
 mod round;
 
 use std::path::PathBuf;
@@ -27,7 +25,7 @@ impl Bench {
     fn new(drives: usize) -> Self {
         let directory = tempfile::tempdir().unwrap();
         for drive in 0..drives {
-            std::fs::create_dir_all(directory.path().join(drive.to_string())).unwrap();
+            std::fs::create_dir(directory.path().join(drive.to_string())).unwrap();
         }
         Bench {
             directory,

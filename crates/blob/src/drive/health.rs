@@ -92,7 +92,9 @@ impl Health {
         if let Some(reason) = &known.poison {
             return DriveState::Poisoned { reason: reason.clone() };
         }
-        if known.refused || known.space.free_bytes < self.reserve_bytes {
+        // Near the reserve only small writes go through: an operator had better know before they stop.
+        let near = self.reserve_bytes.saturating_add(self.reserve_bytes / 4);
+        if known.refused || known.space.free_bytes < near {
             return DriveState::Full;
         }
         DriveState::Ok

@@ -48,7 +48,7 @@ pub(crate) struct Drive {
     env: Env,
     health: Arc<Health>,
     segments: Arc<Segments>,
-    jobs: Sender<Job>,
+    jobs: Sender<Box<Job>>,
     /// The folder of shard files.
     shards: PathBuf,
     /// Folders of shard files whose names are durable, by their number.
@@ -157,7 +157,7 @@ impl Drive {
     pub(crate) async fn submit(&self, id: BlobId, shard: u8, work: Work, ticket: Ticket) {
         let job = Job { id, shard, work, ticket };
         // A writer that has stopped drops the job, and the ticket says so.
-        let _ = self.jobs.send(job).await;
+        let _ = self.jobs.send(Box::new(job)).await;
     }
 
     /// As [`Drive::submit`] of a shard to append, without waiting: gives the job back while the queue is full.
@@ -261,11 +261,11 @@ impl Drive {
 }
 
 /// A packed shard on its way to a segment writer.
-pub(crate) struct PutJob(Job);
+pub(crate) struct PutJob(Box<Job>);
 
 impl PutJob {
     pub(crate) fn new(id: BlobId, shard: u8, parts: [Bytes; 3], ticket: Ticket) -> Self {
-        PutJob(Job { id, shard, work: Work::Put { parts }, ticket })
+        PutJob(Box::new(Job { id, shard, work: Work::Put { parts }, ticket }))
     }
 }
 
