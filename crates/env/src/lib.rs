@@ -159,6 +159,18 @@ pub trait File: Send + Sync {
     fn sync(&self) -> BoxFuture<'_, io::Result<()>>;
 }
 
+/// Makes a directory below `root`, and makes its name and those of the directories in between durable. `root` is there.
+///
+/// # Errors
+/// Where one of them can't be made or synced.
+pub async fn create_directories_durably(disk: &dyn Disk, root: &Path, path: &Path) -> io::Result<()> {
+    disk.create_directories(path).await?;
+    for parent in path.ancestors().skip(1).take_while(|parent| parent.starts_with(root)) {
+        disk.sync_directory(parent).await?;
+    }
+    Ok(())
+}
+
 /// Reads a whole file of at most `limit_bytes`.
 ///
 /// # Errors

@@ -93,13 +93,19 @@ pub enum DriveOpenError {
     Apply(#[from] ApplyError),
     /// The log holds a partition that the engine does not.
     #[error(
-        "the metadata of partition {partition} on {path} is incomplete: empty the drive, and it is refilled from the others"
+        "the metadata of partition {partition} on {path} is incomplete (rows up to {applied}, log from {first} to {last}): empty the drive, and it is refilled from the others"
     )]
     Incomplete {
         /// The drive.
         path: PathBuf,
         /// Which partition.
         partition: PartitionId,
+        /// What the engine has applied; 0 for nothing.
+        applied: u64,
+        /// The position before the first entry of the log.
+        first: u64,
+        /// The last entry of the log.
+        last: u64,
     },
 }
 

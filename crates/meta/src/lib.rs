@@ -77,10 +77,15 @@ pub enum MetaOpenError {
         reason: DriveOpenError,
     },
     /// No drive holds this partition.
-    #[error("partition {partition} is on none of the drives that are there: bring back a missing drive")]
+    #[error(
+        "partition {partition} is on none of the drives that are there: bring back a missing drive{}",
+        reasons.iter().map(|reason| format!("; {reason}")).collect::<String>()
+    )]
     Lost {
         /// The partition.
         partition: PartitionId,
+        /// What is wrong with the drives that were left out.
+        reasons: Vec<String>,
     },
     /// A replica can't be read.
     #[error(transparent)]
@@ -131,7 +136,8 @@ impl Meta {
             warn!("too few drives are there to write: the store is opened for reading only");
             open::read_survivors(open, &map, &views)?;
             for (partition, view) in open::partitions(&map).zip(&views) {
-                view.current().ok_or(MetaOpenError::Lost { partition })?;
+                let reasons = || left_out.iter().map(|left: &LeftOut| left.reason.to_string()).collect();
+                view.current().ok_or_else(|| MetaOpenError::Lost { partition, reasons: reasons() })?;
             }
         } else {
             loops = open::start(env, open, &map, &views)?;

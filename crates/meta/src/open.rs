@@ -64,7 +64,9 @@ pub(crate) async fn open_drive(
     new_store: bool,
     engines: &EngineFactory,
 ) -> Result<OpenDrive, DriveOpenError> {
-    env.disk.create_directories(&drive.directory).await.map_err(|source| EngineError::Failed {
+    let root = drive.directory.parent().unwrap_or(&drive.directory);
+    let made = env::create_directories_durably(&*env.disk, root, &drive.directory.join("log")).await;
+    made.map_err(|source| EngineError::Failed {
         place: drive.directory.display().to_string(),
         action: "make its directory",
         source: Box::new(source),
@@ -114,14 +116,18 @@ fn load(
     log: &mut RaftLog,
 ) -> Result<Option<Applied>, DriveOpenError> {
     let logged = log.group(partition);
-    let incomplete = || DriveOpenError::Incomplete { path: drive.directory.clone(), partition };
+    let (first, last) = (logged.base().index, logged.last_index());
+    let incomplete = |applied| {
+        let path = drive.directory.clone();
+        DriveOpenError::Incomplete { path, partition, applied, first, last }
+    };
     match Applied::load(engine, partition)? {
         Some(applied) => {
-            let held = logged.base().index..=logged.last_index();
-            if held.contains(&applied.index) { Ok(Some(applied)) } else { Err(incomplete()) }
+            let is_held = (first..=last).contains(&applied.index);
+            if is_held { Ok(Some(applied)) } else { Err(incomplete(applied.index)) }
         }
         // Rows without an applied index are a snapshot that was cut short; a log without rows is a loss.
-        None if logged.last_index() > 0 => Err(incomplete()),
+        None if last > 0 => Err(incomplete(0)),
         None => Ok(wanted(map, partition).contains(&raft_id(&drive.id)).then(Applied::default)),
     }
 }
@@ -167,6 +173,7 @@ pub(crate) fn start(
         queues.insert(raft_id(&drive.id), receiver);
     }
     let network = Network::new(senders.clone());
+    let candidates = candidates(map, &drives);
     let mut running = Vec::new();
     for drive in drives {
         let id = raft_id(&drive.id);
@@ -179,18 +186,25 @@ pub(crate) fn start(
         let end = env.spawn.thread(&name, Box::pin(the_loop.run()))?;
         running.push(RunningLoop { events: sender, end });
     }
-    campaign(map, &senders);
+    for (partition, candidate) in candidates {
+        if let Some(candidate) = senders.get(&candidate) {
+            // A queue that was just made has room.
+            let _ = candidate.try_send(Event::Campaign(partition));
+        }
+    }
     Ok(running)
 }
 
-/// In every partition the first of its drives that is there stands for election, so that nobody waits for a time-out.
-fn campaign(map: &ClusterMap, loops: &HashMap<u64, mpsc::Sender<Event>>) {
-    for partition in partitions(map) {
-        if let Some(first) = wanted(map, partition).iter().find_map(|id| loops.get(id)) {
-            // A queue that was just made has room.
-            let _ = first.try_send(Event::Campaign(partition));
-        }
-    }
+/// For every partition the first of its drives that is there and has a vote: it stands for election, so that nobody waits
+/// for a time-out.
+fn candidates(map: &ClusterMap, drives: &[OpenDrive]) -> Vec<(PartitionId, u64)> {
+    let votes = |partition: PartitionId, id: u64| {
+        let drive = drives.iter().find(|drive| raft_id(&drive.id) == id);
+        let applied = drive.and_then(|drive| drive.applied.get(usize::from(partition.0))?.as_ref());
+        applied.is_some_and(|applied| applied.voters.contains(&id))
+    };
+    let first = |partition| wanted(map, partition).into_iter().find(|id| votes(partition, *id));
+    partitions(map).filter_map(|partition| first(partition).map(|id| (partition, id))).collect()
 }
 
 fn drive_loop(

@@ -54,6 +54,9 @@ fn options(create_new: bool) -> OpenOptions {
 
 impl Segment {
     /// Opens what is there. Files that are too short for a segment (a crash came while one was being made) are removed.
+    ///
+    /// All of it is synced first: a process that was killed may have left writes and names that are seen, but that a power
+    /// cut would still take back. What is read here is built upon, so it must be durable.
     pub(super) async fn open_all(disk: &dyn Disk, directory: &Path) -> Result<Vec<Contents>, LogError> {
         let listed = disk.list(directory).await;
         let mut found = Vec::new();
@@ -74,10 +77,14 @@ impl Segment {
                 number,
                 path,
             };
+            let synced = segment.file.sync().await;
+            synced.map_err(|source| failed(&segment.path, "sync a segment", source))?;
             let block = segment.read(0, 1).await?;
             let head = SegmentHead::decode(&block);
             found.push(Contents { segment, head });
         }
+        let synced = disk.sync_directory(directory).await;
+        synced.map_err(|source| failed(directory, "sync the directory", source))?;
         Ok(found)
     }
 

@@ -172,7 +172,7 @@ fn batch_of(model: &mut Model, turn: &Turn) -> LogBatch {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60))]
+    #![proptest_config(ProptestConfig::with_cases(3000))]
 
     #[test]
     fn over_any_crash_the_log_is_what_was_acknowledged_or_one_batch_more(
