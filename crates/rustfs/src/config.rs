@@ -7,7 +7,7 @@ mod credentials;
 mod later;
 mod settings;
 
-pub use credentials::{RootCredentials, SecretText};
+pub use credentials::{RootKeys, SecretText};
 pub use settings::{Settings, Surroundings};
 
 use std::net::IpAddr;
@@ -41,7 +41,7 @@ pub struct Config {
     /// Domains whose subdomains are buckets.
     pub domains: Vec<String>,
     /// The root user.
-    pub credentials: RootCredentials,
+    pub credentials: RootKeys,
     /// The region that is named to clients.
     pub region: String,
     /// What is fixed when a store is made.

@@ -24,12 +24,12 @@ const SECRET_FILE: &[&str] =
 
 /// The root user's keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RootCredentials {
+pub struct RootKeys {
     /// Who it is.
     pub access_key: String,
     /// What signs for it.
     pub secret_key: SecretText,
-    /// Whether it is the documented pair, which only this machine may use.
+    /// Whether none were set: then it is the documented pair, which only this machine may use.
     pub is_default: bool,
 }
 
@@ -104,7 +104,7 @@ pub(super) fn read(
     arguments: &ServerArguments,
     settings: &mut Settings<'_>,
     around: &Surroundings<'_>,
-) -> Result<RootCredentials, ConfigError> {
+) -> Result<RootKeys, ConfigError> {
     let access = Source {
         flag: ("--access-key", arguments.access_key.as_deref()),
         file_flag: ("--access-key-file", arguments.access_key_file.as_deref()),
@@ -118,29 +118,25 @@ pub(super) fn read(
         file_names: SECRET_FILE,
     };
     match (access.read(settings, around)?, secret.read(settings, around)?) {
-        (None, None) => Ok(pair(ACCESS_KEY_DEFAULT, SECRET_KEY_DEFAULT)),
+        (None, None) => Ok(RootKeys {
+            access_key: ACCESS_KEY_DEFAULT.to_owned(),
+            secret_key: SecretText(SECRET_KEY_DEFAULT.to_owned()),
+            is_default: true,
+        }),
         (Some(set), None) => Err(ConfigError::HalfCredentials { set: set.name, unset: "RUSTFS_SECRET_KEY" }),
         (None, Some(set)) => Err(ConfigError::HalfCredentials { set: set.name, unset: "RUSTFS_ACCESS_KEY" }),
         (Some(access), Some(secret)) => {
             check_access(&access)?;
             check_secret(&secret)?;
-            let credentials = pair(&access.value, &secret.value);
-            if !credentials.is_default && KNOWN_SECRETS.contains(&secret.value.as_str()) {
+            if KNOWN_SECRETS.contains(&secret.value.as_str()) {
                 settings.warnings.push(format!(
-                    "{} is one that everybody knows: choose another before this server can be reached by others.",
+                    "{} is one that everybody knows: choose another before others can reach this server.",
                     secret.name
                 ));
             }
-            Ok(credentials)
+            let secret_key = SecretText(secret.value);
+            Ok(RootKeys { access_key: access.value, secret_key, is_default: false })
         }
-    }
-}
-
-fn pair(access: &str, secret: &str) -> RootCredentials {
-    RootCredentials {
-        access_key: access.to_owned(),
-        secret_key: SecretText(secret.to_owned()),
-        is_default: access == ACCESS_KEY_DEFAULT && secret == SECRET_KEY_DEFAULT,
     }
 }
 

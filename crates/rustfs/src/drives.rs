@@ -1,0 +1,318 @@
+//! The drives at start: look, decide, take, format.
+//!
+//! Always:
+//! - Nothing is written before `cluster::start::plan` has agreed, and what was written is taken back where the second look,
+//!   under the locks, finds that it must not.
+//! - A drive has a `format` file as long as it has anything else of the store: a folder with data and no `format` is
+//!   never taken for an empty one.
+//! - A new store's formats have epoch 0 until everything else is set up; a start that did not get so far is begun again.
+//! - A replaced drive has its `refill` marker before its `format`, so that none is forgotten half empty.
+//!
+//! What lies where is drawn in `docs/formats/drive.md`.
+
+mod lock;
+mod survey;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use cluster::format::{self, DriveFormat, FormatError};
+use cluster::map::{ClusterMap, Slot};
+use cluster::placement;
+use cluster::start::{self, Choices, EPOCH_UNFINISHED, Found, Given, Plan, StartError};
+use env::Env;
+use model::ids::{DriveId, StoreId};
+use thiserror::Error;
+
+use lock::Taken;
+
+/// Says that a drive is being refilled; the worker that refills removes it.
+pub const REFILL_MARKER: &str = "refill";
+
+/// Why the server can't start on these drives. Each sentence says what to do.
+#[derive(Debug, Error)]
+pub enum DrivesError {
+    /// They don't make a store.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// A `format` file.
+    #[error(transparent)]
+    Format(#[from] FormatError),
+    /// Another server runs on it.
+    #[error("{} is in use by another running server{}: stop that one first, or give this one other drives", path.display(), process(*pid))]
+    InUse {
+        /// The drive.
+        path: PathBuf,
+        /// The other's process, where it is known.
+        pid: Option<u32>,
+    },
+    /// One folder by two names.
+    #[error("{} and {} are the same folder: name every drive once", one.display(), other.display())]
+    SameFolder {
+        /// A name.
+        one: PathBuf,
+        /// Another.
+        other: PathBuf,
+    },
+    /// One folder in another.
+    #[error("{} is inside {}: give folders that don't contain each other", inner.display(), outer.display())]
+    Nested {
+        /// The inner one.
+        inner: PathBuf,
+        /// The outer one.
+        outer: PathBuf,
+    },
+    /// Parity that the drives don't allow.
+    #[error(
+        "RUSTFS_STORAGE_CLASS_{class} asks for EC:{asked}, but {most} is the most that sets of {width} drives can have: choose less, or give more drives"
+    )]
+    Parity {
+        /// `STANDARD` or `RRS`.
+        class: &'static str,
+        /// What is asked for.
+        asked: u8,
+        /// What can be.
+        most: u8,
+        /// Drives of a set.
+        width: usize,
+    },
+    /// A drive could not be prepared.
+    #[error("{} can't be prepared: {reason}", path.display())]
+    Prepare {
+        /// The drive.
+        path: PathBuf,
+        /// What the operating system says.
+        reason: String,
+    },
+}
+
+fn process(pid: Option<u32>) -> String {
+    pid.map_or_else(String::new, |pid| format!(" (process {pid})"))
+}
+
+/// The drives of a store, taken for this process until dropped.
+#[derive(Debug)]
+pub struct Drives {
+    /// The store.
+    pub map: ClusterMap,
+    /// By set and slot: the folder of the drive, `None` where it is missing.
+    pub places: Vec<Vec<Option<PathBuf>>>,
+    /// Whether the store is being made by this start.
+    pub new_store: bool,
+    /// Places whose drive was replaced and is being refilled.
+    pub refilling: Vec<Slot>,
+    /// What the operator should know, in sentences.
+    pub warnings: Vec<String>,
+    _taken: Taken,
+}
+
+impl Drives {
+    /// Looks at the folders, decides, and prepares them.
+    ///
+    /// # Errors
+    /// Where they can't be used as they are; nothing is left written then.
+    pub async fn prepare(env: &Env, paths: &[PathBuf], choices: Choices) -> Result<Self, DrivesError> {
+        survey::refuse_nested(paths)?;
+        let fresh = Fresh::new(env, paths.len());
+        let seen = survey::look(env, paths).await?;
+        decide(&seen, choices, &fresh)?;
+        let taken = Taken::take(env, &seen).await?;
+        match Self::under_lock(env, paths, choices, &fresh, &taken).await {
+            Ok(drives) => Ok(Drives { _taken: taken, ..drives }),
+            Err(error) => {
+                taken.give_back(env).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn under_lock(
+        env: &Env,
+        paths: &[PathBuf],
+        choices: Choices,
+        fresh: &Fresh,
+        taken: &Taken,
+    ) -> Result<Self, DrivesError> {
+        let mut seen = survey::look(env, paths).await?;
+        taken.leave_out_unwritable(&mut seen);
+        let plan = decide(&seen, choices, fresh)?;
+        let mut drives = Drives {
+            map: plan.map.clone(),
+            places: plan.paths.clone(),
+            new_store: plan.new_store,
+            refilling: Vec::new(),
+            warnings: plan.warnings.clone(),
+            _taken: Taken::default(),
+        };
+        drives.warnings.extend(taken.warnings.iter().cloned());
+        drives.warnings.extend(survey::shared_file_systems(env, paths).await);
+        if plan.new_store {
+            make(env, &plan).await?;
+        } else {
+            drives.warnings.extend(differing_choices(choices, &plan.map));
+            update(env, &plan, &seen, &mut drives.warnings).await?;
+        }
+        drives.refilling = refilling(env, &drives.places, &drives.map).await;
+        Ok(drives)
+    }
+
+    /// The last step of a first start, once metadata and blobs are set up: from now on the store counts.
+    ///
+    /// # Errors
+    /// Where a format can't be written.
+    pub async fn finish(&self, env: &Env) -> Result<(), DrivesError> {
+        if !self.new_store {
+            return Ok(());
+        }
+        for (_, drive, path) in present(&self.map, &self.places) {
+            format::write(&*env.disk, path, &DriveFormat { drive, map: self.map.clone() }).await?;
+        }
+        Ok(())
+    }
+
+    /// The drives that are there: place, id and folder.
+    pub fn present(&self) -> impl Iterator<Item = (Slot, DriveId, &Path)> {
+        present(&self.map, &self.places)
+    }
+
+    /// How many are missing.
+    #[must_use]
+    pub fn missing_count(&self) -> usize {
+        self.map.drive_count() - self.present().count()
+    }
+}
+
+fn present<'a>(
+    map: &'a ClusterMap,
+    places: &'a [Vec<Option<PathBuf>>],
+) -> impl Iterator<Item = (Slot, DriveId, &'a Path)> {
+    map.slots().filter_map(|(slot, drive)| {
+        let path = places.get(usize::from(slot.set))?.get(usize::from(slot.slot))?.as_deref()?;
+        Some((slot, drive, path))
+    })
+}
+
+/// Random ids for what a plan may make.
+struct Fresh {
+    store: StoreId,
+    drives: Vec<DriveId>,
+}
+
+impl Fresh {
+    fn new(env: &Env, drives: usize) -> Self {
+        let id = || {
+            let mut bytes = [0u8; 16];
+            env.random.fill(&mut bytes);
+            bytes
+        };
+        Fresh {
+            store: StoreId::from_bytes(id()),
+            drives: (0..drives).map(|_| DriveId::from_bytes(id())).collect(),
+        }
+    }
+}
+
+fn decide(seen: &[survey::Seen], choices: Choices, fresh: &Fresh) -> Result<Plan, DrivesError> {
+    let given: Vec<Given> = seen.iter().map(|seen| seen.given.clone()).collect();
+    let plan = start::plan(&given, choices, fresh.store, &fresh.drives)?;
+    if plan.new_store {
+        check_parity(choices, given.len())?;
+    }
+    Ok(plan)
+}
+
+fn check_parity(choices: Choices, drives: usize) -> Result<(), DrivesError> {
+    let width = placement::set_width(drives);
+    let most = (width / 2) as u8;
+    let standard = choices.parity.unwrap_or(placement::default_parity(width));
+    for (class, asked, most) in
+        [("STANDARD", choices.parity, most), ("RRS", choices.parity_reduced, most.min(standard))]
+    {
+        if let Some(asked) = asked.filter(|asked| *asked > most) {
+            return Err(DrivesError::Parity { class, asked, most, width });
+        }
+    }
+    Ok(())
+}
+
+fn differing_choices(choices: Choices, map: &ClusterMap) -> Vec<String> {
+    let classes =
+        [("STANDARD", choices.parity, map.parity), ("RRS", choices.parity_reduced, map.parity_reduced)];
+    let differs = |(class, asked, made): (&str, Option<u8>, u8)| {
+        let asked = asked.filter(|asked| *asked != made)?;
+        Some(format!(
+            "RUSTFS_STORAGE_CLASS_{class} asks for EC:{asked}, but this store was made with EC:{made}, which stays."
+        ))
+    };
+    classes.into_iter().filter_map(differs).collect()
+}
+
+/// The first steps of a first start: what an earlier one left goes, then every drive gets a format that does not count yet.
+async fn make(env: &Env, plan: &Plan) -> Result<(), DrivesError> {
+    let map = ClusterMap { epoch: EPOCH_UNFINISHED, ..plan.map.clone() };
+    for (_, drive, path) in present(&plan.map, &plan.paths) {
+        clear(env, path).await?;
+        format::write(&*env.disk, path, &DriveFormat { drive, map: map.clone() }).await?;
+    }
+    Ok(())
+}
+
+/// Brings the formats of a store up to the plan: first on the drives that hold it, then on those that are new to it.
+async fn update(
+    env: &Env,
+    plan: &Plan,
+    seen: &[survey::Seen],
+    warnings: &mut Vec<String>,
+) -> Result<(), DrivesError> {
+    let is_blank = |slot: &Slot| plan.blank.contains(slot);
+    for (_, drive, path) in present(&plan.map, &plan.paths).filter(|(slot, ..)| !is_blank(slot)) {
+        let wanted = DriveFormat { drive, map: plan.map.clone() };
+        if survey::format_at(seen, path) == Some(&wanted) {
+            continue;
+        }
+        // One drive that knows the newest map is enough: a full one need not take it now.
+        if let Err(error) = format::write(&*env.disk, path, &wanted).await {
+            warnings.push(format!("{error}."));
+        }
+    }
+    for (_, drive, path) in present(&plan.map, &plan.paths).filter(|(slot, ..)| is_blank(slot)) {
+        clear(env, path).await?;
+        let text = format!("drive {drive} is empty and is being refilled from the others\n");
+        let marker = path.join(REFILL_MARKER);
+        let marked = env::replace_file(&*env.disk, &marker, Bytes::from(text)).await;
+        marked.map_err(|error| prepare_error(path, &error))?;
+        format::write(&*env.disk, path, &DriveFormat { drive, map: plan.map.clone() }).await?;
+    }
+    Ok(())
+}
+
+/// Removes what an interrupted start left on a drive that counts as empty; its `format` goes last, by being replaced.
+async fn clear(env: &Env, path: &Path) -> Result<(), DrivesError> {
+    let entries = env.disk.list(path).await.map_err(|error| prepare_error(path, &error))?;
+    for entry in entries.iter().filter(|entry| survey::is_removable(&entry.name)) {
+        let name = path.join(&entry.name);
+        let removed = match entry.is_directory {
+            true => env.disk.remove_directory(&name).await,
+            false => env.disk.remove(&name).await,
+        };
+        removed.map_err(|error| prepare_error(path, &error))?;
+    }
+    env.disk.sync_directory(path).await.map_err(|error| prepare_error(path, &error))
+}
+
+fn prepare_error(path: &Path, error: &std::io::Error) -> DrivesError {
+    DrivesError::Prepare { path: path.to_owned(), reason: error.to_string() }
+}
+
+async fn refilling(env: &Env, places: &[Vec<Option<PathBuf>>], map: &ClusterMap) -> Vec<Slot> {
+    let mut slots = Vec::new();
+    for (slot, _, path) in present(map, places) {
+        let entries = env.disk.list(path).await.unwrap_or_default();
+        if entries.iter().any(|entry| entry.name == REFILL_MARKER) {
+            slots.push(slot);
+        }
+    }
+    slots
+}
