@@ -3,4 +3,6 @@
 pub mod cli;
 pub mod config;
 pub mod drives;
+pub mod listener;
+pub mod shutdown;
 pub mod volumes;
