@@ -97,6 +97,8 @@ pub struct RaftLog {
     /// The turn's records, encoded; kept for its memory.
     payload: Vec<u8>,
     poisoned: bool,
+    /// The newest segment and the memory when a purge was last asked for.
+    asked: Option<(u64, usize)>,
 }
 
 impl fmt::Debug for RaftLog {
@@ -149,6 +151,7 @@ impl RaftLog {
             writer,
             payload: Vec::new(),
             poisoned: false,
+            asked: None,
         };
         Ok((log, recovered))
     }
@@ -193,14 +196,24 @@ impl RaftLog {
     }
 
     /// The groups whose entries take up too much memory or keep too many segments: persist the engine, then purge each up
-    /// to what it has applied (a little less, for slow followers, is fine). Empty where all is well: cheap to ask each
-    /// turn.
+    /// to what it had applied before that (a little less, for slow followers, is fine). Empty where all is well: cheap to
+    /// ask each turn. Where purging does not help, because nothing more was applied, it asks again only after a segment
+    /// more, or an eighth more memory.
     #[must_use]
-    pub fn wants_purge(&self) -> Vec<PartitionId> {
+    pub fn wants_purge(&mut self) -> Vec<PartitionId> {
         let segments_max = self.options.segments as usize * 3 / 4;
         if self.tail_bytes <= self.options.tail_bytes && self.writer.live.len() <= segments_max {
+            self.asked = None;
             return Vec::new();
         }
+        let now = (self.writer.newest(), self.tail_bytes);
+        if let Some((segment, bytes)) = self.asked
+            && segment == now.0
+            && now.1 <= bytes + self.options.tail_bytes / 8
+        {
+            return Vec::new();
+        }
+        self.asked = Some(now);
         let with_entries = self.groups.iter().filter(|(_, group)| {
             let first = group.read(tail::Group::oldest_segment);
             first.is_some()

@@ -172,7 +172,7 @@ fn batch_of(model: &mut Model, turn: &Turn) -> LogBatch {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3000))]
+    #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
     fn over_any_crash_the_log_is_what_was_acknowledged_or_one_batch_more(
@@ -406,6 +406,48 @@ fn segments_are_recycled_and_never_show_what_they_held() {
     assert_eq!(found.0[&1].base.index, 399);
     assert_eq!(found.0[&1].entries, [entry(400, 1, 100)]);
     assert_eq!(found.0[&1].hard_state.commit, 399);
+}
+
+#[test]
+fn what_a_killed_process_left_is_durable_once_it_was_read() {
+    for killed_at in 1..60 {
+        let simulation = simulation(killed_at);
+        simulation.disks().crash_after(killed_at, Crash::Kill);
+        let ending =
+            simulation.run(async |env| append_some(&mut open(&env).await.unwrap().0, 1..20, 100).await);
+        assert_ne!(ending, Ending::Stuck);
+        simulation.disks().disarm_crash();
+        let (seen, _) = reopened(&simulation).unwrap();
+        let next = seen.0.get(&1).map_or(1, |group| group.last().index + 1);
+        simulation
+            .run(async |env| append_some(&mut open(&env).await.unwrap().0, next..next + 1, 100).await)
+            .finished();
+        simulation.disks().crash_now(Crash::PowerCut);
+        let (found, _) = reopened(&simulation).unwrap();
+        assert_eq!(found.0[&1].last().index, next);
+    }
+}
+
+#[test]
+fn a_purge_is_asked_for_again_only_when_more_has_come() {
+    let simulation = simulation(18);
+    simulation
+        .run(async |env| {
+            let options = LogOptions { segment_bytes: 1 << 20, ..options() };
+            let (mut log, _) = RaftLog::open(&env, Path::new(DIRECTORY), options).await.unwrap();
+            append_some(&mut log, 1..26, 10_000).await;
+            assert_eq!(log.wants_purge(), []);
+            append_some(&mut log, 26..28, 10_000).await;
+            assert_eq!(log.wants_purge(), [PartitionId(1)]);
+            assert_eq!(log.wants_purge(), []);
+            append_some(&mut log, 28..35, 10_000).await;
+            assert_eq!(log.wants_purge(), [PartitionId(1)]);
+            let mut batch = LogBatch::default();
+            batch.purge(PartitionId(1), 30);
+            log.append(&batch).await.unwrap();
+            assert_eq!(log.wants_purge(), []);
+        })
+        .finished();
 }
 
 #[test]
