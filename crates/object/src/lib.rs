@@ -34,6 +34,10 @@ mod tables;
 mod types;
 mod upload_list;
 
+// What an `ObjectError` may hold, for who maps it without an arrow to those crates.
+pub use blob::BlobError;
+pub use meta::MetaError;
+
 pub use copy::CopyRequest;
 pub use error::ObjectError;
 pub use get::{ObjectReader, OpenObject};
