@@ -1,1 +1,0 @@
-//! The whole server below HTTP on simulated clock, randomness and drives, from one seed.
