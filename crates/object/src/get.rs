@@ -278,7 +278,7 @@ impl ObjectReader {
                         let damaged = (!reader.damaged().is_empty()).then(|| blob.clone());
                         pieces.current = None;
                         if let Some(blob) = damaged {
-                            self.queue_heal(&blob).await;
+                            queue_heal(&self.objects, &self.path, &blob).await;
                         }
                         continue;
                     }
@@ -329,14 +329,14 @@ impl ObjectReader {
         }
         Ok(true)
     }
+}
 
-    /// Queues the repair of a blob that could be read only with the help of parity. A failure to do so loses nothing: the
-    /// next reader will try again.
-    async fn queue_heal(&self, blob: &BlobRef) {
-        if let Ok(mut txn) = self.objects.begin(&self.path).await {
-            crate::content::heal(&mut txn, blob);
-            let _ = txn.commit().await;
-        }
+/// Queues the repair of a blob that could be read only with the help of parity. A failure to do so loses nothing: the
+/// next reader will try again.
+async fn queue_heal(objects: &Objects, path: &Path, blob: &BlobRef) {
+    if let Ok(mut txn) = objects.begin(path).await {
+        crate::content::heal(&mut txn, blob);
+        let _ = txn.commit().await;
     }
 }
 
