@@ -8,6 +8,11 @@ use std::fmt;
 
 use http::{HeaderName, HeaderValue, StatusCode, header};
 
+use iam::AccessDenied;
+use object::{BlobError, MetaError, ObjectError};
+
+use crate::auth::AuthError;
+use crate::body::BodyError;
 use crate::wire::{XmlError, XmlWriter};
 
 /// Declares the codes with their words, statuses and default messages.
@@ -100,6 +105,8 @@ error_codes! {
     InvalidBucketName = "InvalidBucketName", 400, "The specified bucket is not valid.";
     InvalidBucketOwnerAWSAccountID = "InvalidBucketOwnerAWSAccountID", 400,
         "The value of the expected bucket owner must be an account ID.";
+    InvalidChunkSizeError = "InvalidChunkSizeError", 400,
+        "Only the last chunk is allowed to have a size less than 8192 bytes";
     InvalidBucketState = "InvalidBucketState", 409, "The request is not valid with the current state of the bucket.";
     InvalidDigest = "InvalidDigest", 400, "The Content-MD5 or checksum value that you specified is not valid.";
     InvalidEncryptionAlgorithmError = "InvalidEncryptionAlgorithmError", 400,
@@ -149,6 +156,8 @@ error_codes! {
     MalformedPolicy = "MalformedPolicy", 400, "The policy is not valid.";
     MalformedXML = "MalformedXML", 400,
         "The XML you provided was not well-formed or did not validate against our published schema";
+    MalformedTrailerError = "MalformedTrailerError", 400,
+        "The request contained trailing data that was not well-formed or did not conform to our published schema.";
     MaxMessageLengthExceeded = "MaxMessageLengthExceeded", 400, "Your request was too big.";
     MaxPostPreDataLengthExceededError = "MaxPostPreDataLengthExceededError", 400,
         "Your POST request fields preceding the upload file were too large.";
@@ -261,6 +270,12 @@ error_codes! {
 }
 
 impl ErrorCode {
+    /// The code of that word.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|code| code.as_str() == name)
+    }
+
     /// The HTTP status.
     #[must_use]
     pub fn status(self) -> StatusCode {
@@ -311,6 +326,12 @@ impl S3Error {
             error.headers.push((header::ALLOW, value));
         }
         error
+    }
+
+    /// By the word of a code, as inner errors know it.
+    fn named(code: &str, message: String, extra: Vec<(&'static str, String)>) -> Self {
+        let code = ErrorCode::from_name(code).unwrap_or(ErrorCode::InvalidRequest);
+        Self { extra, ..Self::with_message(code, message) }
     }
 
     /// Adds an element to the answer.
@@ -366,9 +387,183 @@ impl From<XmlError> for S3Error {
     }
 }
 
+impl From<AccessDenied> for S3Error {
+    fn from(error: AccessDenied) -> Self {
+        Self::with_message(ErrorCode::AccessDenied, error.to_string())
+    }
+}
+
+impl From<AuthError> for S3Error {
+    fn from(error: AuthError) -> Self {
+        Self::named(error.code(), error.to_string(), error.fields())
+    }
+}
+
+impl From<BodyError> for S3Error {
+    fn from(error: BodyError) -> Self {
+        Self::named(error.code(), error.to_string(), error.fields())
+    }
+}
+
+impl From<ObjectError> for S3Error {
+    fn from(error: ObjectError) -> Self {
+        use ObjectError as O;
+        let message = error.to_string();
+        match error {
+            O::NoSuchBucket { bucket } => Self::new(ErrorCode::NoSuchBucket).with("BucketName", bucket),
+            O::BucketExists { bucket, .. } => {
+                Self::new(ErrorCode::BucketAlreadyExists).with("BucketName", bucket)
+            }
+            O::BucketNotEmpty { bucket } => Self::new(ErrorCode::BucketNotEmpty).with("BucketName", bucket),
+            O::BucketBusy { bucket } => {
+                Self::with_message(ErrorCode::OperationAborted, message).with("BucketName", bucket)
+            }
+            O::NoSuchKey => Self::new(ErrorCode::NoSuchKey),
+            O::DeleteMarker { version, named } => delete_marker(version, named),
+            O::NoSuchVersion => Self::new(ErrorCode::NoSuchVersion),
+            O::NoSuchUpload => Self::new(ErrorCode::NoSuchUpload),
+            O::PreconditionFailed { condition } => {
+                Self::new(ErrorCode::PreconditionFailed).with("Condition", condition)
+            }
+            // Clients try a SlowDown again by themselves; where they asked for a condition, the caller says so.
+            O::Contended | O::Replaced => slow_down(message),
+            O::InvalidPart { number } => {
+                Self::new(ErrorCode::InvalidPart).with("PartNumber", number.to_string())
+            }
+            O::InvalidPartOrder => Self::new(ErrorCode::InvalidPartOrder),
+            O::PartTooSmall { number, size_bytes, minimum_bytes, etag } => {
+                Self::new(ErrorCode::EntityTooSmall)
+                    .with("ProposedSize", size_bytes.to_string())
+                    .with("MinSizeAllowed", minimum_bytes.to_string())
+                    .with("PartNumber", number.to_string())
+                    .with("ETag", etag.to_string())
+            }
+            O::TooLarge { limit_bytes } => {
+                Self::new(ErrorCode::EntityTooLarge).with("MaxSizeAllowed", limit_bytes.to_string())
+            }
+            O::SizeMismatch { .. } => Self::with_message(
+                ErrorCode::InvalidRequest,
+                "The provided 'x-amz-mp-object-size' header value does not match what was computed.",
+            ),
+            O::ChecksumMismatch => Self::with_message(
+                ErrorCode::BadDigest,
+                "The checksum you specified did not match what we received.",
+            ),
+            O::Blob(error) => of_blob(&error),
+            O::Meta(error) => of_meta(&error),
+        }
+    }
+}
+
+fn delete_marker(version: model::ids::VersionId, named: bool) -> S3Error {
+    const MARKER: HeaderName = HeaderName::from_static("x-amz-delete-marker");
+    const VERSION: HeaderName = HeaderName::from_static("x-amz-version-id");
+    let error = if named {
+        S3Error::method_not_allowed("GET", "DeleteMarker", "DELETE")
+    } else {
+        S3Error::new(ErrorCode::NoSuchKey)
+    };
+    let error = error.with_header(MARKER, HeaderValue::from_static("true"));
+    let text = if version.is_null() { "null".to_owned() } else { version.to_string() };
+    match HeaderValue::try_from(text) {
+        Ok(text) => error.with_header(VERSION, text),
+        Err(_) => error,
+    }
+}
+
+/// Clients may come again after a second.
+pub(crate) fn slow_down(message: impl Into<Cow<'static, str>>) -> S3Error {
+    S3Error::with_message(ErrorCode::SlowDown, message)
+        .with_header(header::RETRY_AFTER, HeaderValue::from_static("1"))
+}
+
+fn unavailable(message: &'static str) -> S3Error {
+    S3Error::with_message(ErrorCode::ServiceUnavailable, message)
+        .with_header(header::RETRY_AFTER, HeaderValue::from_static("5"))
+}
+
+fn of_blob(error: &BlobError) -> S3Error {
+    tracing::error!(%error, "bytes cannot be read or written");
+    match error {
+        BlobError::TooFewDrives { full: 1.., .. } => unavailable(
+            "Too few drives have room for this write: delete objects, or add drives. Reading goes on.",
+        ),
+        BlobError::TooFewDrives { .. } | BlobError::WriteQuorum { .. } => unavailable(
+            "Too few drives take writes: bring back or replace the missing or failing drives (the server's log names \
+             them). Nothing was stored.",
+        ),
+        BlobError::TooFewShards { .. } => S3Error::with_message(
+            ErrorCode::InternalError,
+            "Too few whole shards of the object's data can be read: bring back the missing drives (the server's log \
+             names what is wrong).",
+        ),
+        _ => S3Error::new(ErrorCode::InternalError),
+    }
+}
+
+fn of_meta(error: &MetaError) -> S3Error {
+    match error {
+        MetaError::Conflict => return slow_down(error.to_string()),
+        MetaError::Busy => {
+            return slow_down(
+                "Too many changes are waiting for the drives. Please reduce your request rate.",
+            );
+        }
+        _ => tracing::error!(%error, "records cannot be read or written"),
+    }
+    match error {
+        MetaError::NoLeader { .. } => unavailable(
+            "Too few drives hold the records that this request needs: see which drives are missing or failing (the \
+             server's log names them), and bring them back or replace them.",
+        ),
+        MetaError::ReadOnly => unavailable(
+            "The store is open for reading only, as too few of its drives are there: bring back or replace the \
+             missing drives.",
+        ),
+        MetaError::Unknown { .. } => S3Error::with_message(
+            ErrorCode::InternalError,
+            "A drive stopped before it answered: the change may or may not have been made. Look before you try again.",
+        ),
+        MetaError::TooLarge { .. } => S3Error::with_message(
+            ErrorCode::InvalidRequest,
+            "The request changes more at once than is possible.",
+        ),
+        _ => S3Error::new(ErrorCode::InternalError),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_code_of_auth_and_body_is_known() {
+        let errors: [S3Error; 4] = [
+            AuthError::UnsupportedMechanism.into(),
+            AuthError::MissingDate.into(),
+            BodyError::ChunksTooSmall { chunk: 1, size: 2 }.into(),
+            BodyError::MalformedTrailer { detail: String::new() }.into(),
+        ];
+        let codes = errors.map(|error| error.code.as_str());
+        assert_eq!(
+            codes,
+            ["InvalidRequest", "AccessDenied", "InvalidChunkSizeError", "MalformedTrailerError"]
+        );
+    }
+
+    #[test]
+    fn what_the_operator_must_do_is_said_and_no_inside_is_shown() {
+        let error = S3Error::from(ObjectError::Meta(MetaError::ReadOnly));
+        assert_eq!((error.code, error.status().as_u16()), (ErrorCode::ServiceUnavailable, 503));
+        assert!(error.message.contains("replace the missing drives"));
+        let partition = model::ids::PartitionId(3);
+        let error = S3Error::from(ObjectError::Meta(MetaError::Unknown { partition }));
+        assert_eq!(error.status().as_u16(), 500);
+        assert!(error.message.contains("may or may not have been made"));
+        let error = S3Error::from(ObjectError::Meta(MetaError::Busy));
+        assert_eq!(error.code, ErrorCode::SlowDown);
+        assert_eq!(error.headers[0].0, header::RETRY_AFTER);
+    }
 
     #[test]
     fn an_error_is_the_document_that_clients_know() {

@@ -1,0 +1,299 @@
+//! The front: from a request to its answer.
+//!
+//! The order of steps is the protection: a place, the operation, who sends it, whether they may; only then is a body read
+//! (with `Expect: 100-continue`, the HTTP server asks for the body when it is first read). Always true: every answer has
+//! the ids of its request, and a connection whose rest is unknown is closed.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use env::Env;
+use http::request::Parts;
+use http::{HeaderValue, Method, StatusCode, Version, header};
+use http_body::Body;
+use http_body_util::BodyExt;
+use iam::{Iam, Principal, Resource};
+use object::Objects;
+
+use crate::actions::{Rule, rule};
+use crate::auth::{self, ChunkSeed, HostView, PayloadKind, Presented, SigningKeys};
+use crate::error::{ErrorCode, S3Error};
+use crate::generated::Operation;
+use crate::limits::Limits;
+use crate::overload::Overload;
+use crate::proxy::{Network, Peer, forwarded_hosts};
+use crate::request::{Call, IncomingBody};
+use crate::response::{RequestId, RequestIds, Response, ResponseBody, error_answer};
+use crate::route::{Target, route};
+use crate::upload_listing;
+use crate::wire::{Query, RequestParts};
+use crate::{acl, addressing, bucket, copy, listing, multipart, object_delete, object_get, object_put, part};
+
+/// How the front serves.
+#[derive(Clone, Debug)]
+pub struct FrontendOptions {
+    /// Domains whose subdomains are buckets.
+    pub domains: Vec<String>,
+    /// The region that buckets without a location constraint lie in.
+    pub region: String,
+    /// Proxies whose headers about the client are believed.
+    pub trusted_proxies: Vec<Network>,
+    /// What a request may cost.
+    pub limits: Limits,
+    /// Requests at once, until the last byte of each answer.
+    pub requests_max: usize,
+}
+
+impl Default for FrontendOptions {
+    fn default() -> Self {
+        Self {
+            domains: Vec::new(),
+            region: "us-east-1".to_owned(),
+            trusted_proxies: Vec::new(),
+            limits: Limits::default(),
+            requests_max: 4096,
+        }
+    }
+}
+
+/// Serves S3 requests. Cheap to clone.
+#[derive(Clone)]
+pub struct Frontend {
+    shared: Arc<Shared>,
+}
+
+/// What all requests share.
+pub(crate) struct Shared {
+    pub(crate) objects: Objects,
+    pub(crate) iam: Arc<Iam>,
+    pub(crate) env: Env,
+    pub(crate) options: FrontendOptions,
+    keys: SigningKeys,
+    overload: Overload,
+    ids: RequestIds,
+}
+
+impl Frontend {
+    /// A front over a store.
+    #[must_use]
+    pub fn new(objects: Objects, iam: Arc<Iam>, env: Env, options: FrontendOptions) -> Self {
+        let ids = RequestIds::new(env.random.as_ref());
+        let overload = Overload::new(options.requests_max);
+        let keys = SigningKeys::new();
+        Self { shared: Arc::new(Shared { objects, iam, env, options, keys, overload, ids }) }
+    }
+
+    /// Answers a request. Errors are answers too; only a body that cannot be sent whole ends in one.
+    pub async fn handle<B>(&self, request: http::Request<B>, peer: Peer) -> http::Response<ResponseBody>
+    where
+        B: Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: std::fmt::Display,
+    {
+        let (parts, body) = request.into_parts();
+        let body = IncomingBody::new(body, parts.version < Version::HTTP_2);
+        self.shared.answer(&parts, body, peer).await
+    }
+}
+
+impl std::fmt::Debug for Frontend {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Frontend").field("options", &self.shared.options).finish_non_exhaustive()
+    }
+}
+
+/// Who sends a request, and how its body comes.
+struct Sender {
+    who: Principal,
+    payload: PayloadKind,
+    seed: Option<ChunkSeed>,
+}
+
+impl Shared {
+    async fn answer(&self, parts: &Parts, mut body: IncomingBody, peer: Peer) -> Response {
+        let id = self.ids.next();
+        let (result, place) = match self.overload.enter() {
+            Ok(place) => (self.serve(parts, &mut body, peer).await, Some(place)),
+            Err(error) => (Err(error), None),
+        };
+        let mut response = match result {
+            Ok(response) => response,
+            Err(error) => refusal(parts, error, &id),
+        };
+        if !self.drain(parts, &mut body).await && parts.version < Version::HTTP_2 {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        id.write(response.headers_mut());
+        if let Some(place) = place {
+            response.body_mut().hold(place);
+        }
+        response
+    }
+
+    async fn serve(&self, parts: &Parts, body: &mut IncomingBody, peer: Peer) -> Result<Response, S3Error> {
+        if parts.method == Method::OPTIONS {
+            let message = "CORSResponse: CORS is not enabled for this bucket.";
+            return Err(S3Error::with_message(ErrorCode::AccessForbidden, message));
+        }
+        let query = Query::parse(parts.uri.query())?;
+        let target = addressing::target(parts, &query, &self.options.domains)?;
+        refuse_form(parts, &target)?;
+        let operation = route(&parts.method, &target, &query, &parts.headers)?;
+        let sender = self.authenticate(parts, peer)?;
+        let resource = match (target.bucket.as_deref(), target.key.as_deref()) {
+            (Some(bucket), Some(key)) => Resource::Object { bucket, key },
+            (Some(bucket), None) => Resource::Bucket(bucket),
+            (None, _) => Resource::Service,
+        };
+        let (Rule::One(action) | Rule::PerKey(action)) = rule(operation, query.has("versionId")) else {
+            return Err(not_built(operation, &sender.who));
+        };
+        let authorized = self.iam.authorize(&sender.who, action, resource)?;
+        let host = addressing::host(parts);
+        let scheme = if peer.is_tls { "https" } else { "http" };
+        let call = Call {
+            shared: self,
+            operation,
+            input: RequestParts {
+                bucket: target.bucket.as_deref(),
+                key: target.key.as_deref(),
+                query: &query,
+                headers: &parts.headers,
+            },
+            who: &sender.who,
+            _authorized: authorized,
+            payload: sender.payload,
+            seed: sender.seed,
+            endpoint: format!("{scheme}://{host}"),
+            is_virtual_host: is_virtual_host(parts, &target),
+        };
+        dispatch(&call, body).await
+    }
+
+    fn authenticate(&self, parts: &Parts, peer: Peer) -> Result<Sender, S3Error> {
+        let is_proxied = peer.is_trusted_proxy(&self.options.trusted_proxies);
+        let forwarded = if is_proxied { forwarded_hosts(&parts.headers) } else { Vec::new() };
+        let forwarded: Vec<&str> = forwarded.iter().map(String::as_str).collect();
+        let request = auth::Request {
+            method: parts.method.as_str(),
+            path: parts.uri.path(),
+            query: parts.uri.query().unwrap_or_default(),
+            headers: &parts.headers,
+            host: HostView { host: addressing::host(parts), forwarded_hosts: &forwarded },
+        };
+        let now = i64::try_from(self.env.clock.now().millis()).unwrap_or(i64::MAX);
+        let claim = match auth::present(&request, now, auth::Options::default())? {
+            Presented::Anonymous { payload } => {
+                return Ok(Sender { who: Principal::Anonymous, payload, seed: None });
+            }
+            Presented::Signed(claim) => claim,
+        };
+        self.iam.admit(&peer.origin(&parts.headers))?;
+        let secret = self.iam.secret(claim.access_key()).ok_or_else(|| claim.unknown_access_key())?;
+        let verified = claim.verify(secret.as_ref(), &self.keys)?;
+        if verified.session_token.is_some() {
+            // Nobody gives such tokens out yet.
+            return Err(S3Error::new(ErrorCode::InvalidToken));
+        }
+        let who = self.iam.principal(&verified.access_key);
+        Ok(Sender { who, payload: verified.payload, seed: verified.seed })
+    }
+
+    /// Leaves the connection where the next request begins, if that costs little. False where it must be closed.
+    async fn drain(&self, parts: &Parts, body: &mut IncomingBody) -> bool {
+        if body.is_over() {
+            return true;
+        }
+        // Who waits for a go-ahead gets an answer instead, and may send the body or not: nobody can tell.
+        let waits = parts.headers.contains_key(header::EXPECT) && !body.is_touched();
+        let limits = &self.options.limits;
+        let is_small = body.size_hint().upper().is_some_and(|bytes| bytes <= limits.drain_bytes_max);
+        if waits || !is_small {
+            return false;
+        }
+        let all = async {
+            while let Some(frame) = body.frame().await {
+                if frame.is_err() {
+                    return false;
+                }
+            }
+            true
+        };
+        tokio::select! {
+            biased;
+            is_drained = all => is_drained,
+            () = self.env.clock.sleep(limits.drain_time_max) => false,
+        }
+    }
+}
+
+fn refusal(parts: &Parts, mut error: S3Error, id: &RequestId<'_>) -> Response {
+    let status = error.status();
+    if status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED {
+        tracing::warn!(request = id.request, method = %parts.method, path = parts.uri.path(), %error, "request failed");
+    } else {
+        tracing::debug!(request = id.request, method = %parts.method, path = parts.uri.path(), %error, "request refused");
+    }
+    if error.code == ErrorCode::NoSuchKey && !error.extra.iter().any(|(name, _)| *name == "Key") {
+        if let Some((_, key)) = parts.uri.path().trim_start_matches('/').split_once('/') {
+            let key = crate::wire::percent_decode(key).unwrap_or_default().into_owned();
+            error = error.with("Key", key);
+        }
+    }
+    error_answer(&error, parts.method == Method::HEAD, parts.uri.path(), id)
+}
+
+fn is_virtual_host(parts: &Parts, target: &Target<'_>) -> bool {
+    let path = parts.uri.path().trim_start_matches('/');
+    target.bucket.as_deref().is_some_and(|bucket| !path.starts_with(bucket))
+}
+
+/// Uploads of browser forms are no operation of the service model.
+fn refuse_form(parts: &Parts, target: &Target<'_>) -> Result<(), S3Error> {
+    let kind =
+        parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let is_form = kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data");
+    if parts.method == Method::POST && is_form && target.bucket.is_some() && target.key.is_none() {
+        let message = "Uploads by forms of browsers are not implemented by this server. Use a presigned PUT.";
+        return Err(S3Error::with_message(ErrorCode::NotImplemented, message));
+    }
+    Ok(())
+}
+
+fn not_built(operation: Operation, who: &Principal) -> S3Error {
+    if who.is_anonymous() {
+        return S3Error::new(ErrorCode::AccessDenied);
+    }
+    let message = format!("{} is not implemented by this server.", operation.name());
+    S3Error::with_message(ErrorCode::NotImplemented, message)
+}
+
+async fn dispatch(call: &Call<'_>, body: &mut IncomingBody) -> Result<Response, S3Error> {
+    use Operation as O;
+    // Boxed, so that the future of a request is as large as its operation's and not as the largest one's.
+    match call.operation {
+        O::PutObject => Box::pin(object_put::put_object(call, body)).await,
+        O::GetObject => Box::pin(object_get::get_object(call)).await,
+        O::HeadObject => Box::pin(object_get::head_object(call)).await,
+        O::DeleteObject => Box::pin(object_delete::delete_object(call)).await,
+        O::DeleteObjects => Box::pin(object_delete::delete_objects(call, body)).await,
+        O::CopyObject => Box::pin(copy::copy_object(call)).await,
+        O::ListBuckets => bucket::list_buckets(call).await,
+        O::CreateBucket => Box::pin(bucket::create_bucket(call, body)).await,
+        O::HeadBucket => bucket::head_bucket(call).await,
+        O::DeleteBucket => Box::pin(bucket::delete_bucket(call)).await,
+        O::GetBucketLocation => bucket::get_bucket_location(call).await,
+        O::GetBucketVersioning => bucket::get_bucket_versioning(call).await,
+        O::GetBucketAcl => acl::get_bucket_acl(call).await,
+        O::GetObjectAcl => acl::get_object_acl(call).await,
+        O::ListObjects => Box::pin(listing::list_objects(call)).await,
+        O::ListObjectsV2 => Box::pin(listing::list_objects_v2(call)).await,
+        O::CreateMultipartUpload => Box::pin(multipart::create_multipart_upload(call)).await,
+        O::CompleteMultipartUpload => Box::pin(multipart::complete_multipart_upload(call, body)).await,
+        O::AbortMultipartUpload => Box::pin(multipart::abort_multipart_upload(call)).await,
+        O::UploadPart => Box::pin(part::upload_part(call, body)).await,
+        O::UploadPartCopy => Box::pin(part::upload_part_copy(call)).await,
+        O::ListParts => Box::pin(upload_listing::list_parts(call)).await,
+        O::ListMultipartUploads => Box::pin(upload_listing::list_multipart_uploads(call)).await,
+        other => Err(not_built(other, call.who)),
+    }
+}

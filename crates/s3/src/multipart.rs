@@ -1,0 +1,17 @@
+//! Being built.
+
+use crate::error::{ErrorCode, S3Error};
+use crate::request::Call;
+use crate::response::Response;
+
+pub(crate) async fn create_multipart_upload(_: &Call<'_>) -> Result<Response, S3Error> {
+    Err(S3Error::new(ErrorCode::NotImplemented))
+}
+
+pub(crate) async fn complete_multipart_upload(_: &Call<'_>, _: &mut crate::request::IncomingBody) -> Result<Response, S3Error> {
+    Err(S3Error::new(ErrorCode::NotImplemented))
+}
+
+pub(crate) async fn abort_multipart_upload(_: &Call<'_>) -> Result<Response, S3Error> {
+    Err(S3Error::new(ErrorCode::NotImplemented))
+}
