@@ -1,8 +1,13 @@
 //! The rustfs binary: command line, wiring, start and stop. The only crate in which concrete things are built.
 
+pub mod announce;
 pub mod cli;
 pub mod config;
 pub mod drives;
+pub mod health;
 pub mod listener;
+pub mod logging;
+pub mod open_files;
+pub mod service_manager;
 pub mod shutdown;
 pub mod volumes;

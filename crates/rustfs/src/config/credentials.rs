@@ -38,6 +38,12 @@ pub struct RootKeys {
 pub struct SecretText(String);
 
 impl SecretText {
+    /// From a text.
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        SecretText(text)
+    }
+
     /// The text, for the one place that signs with it.
     #[must_use]
     pub fn reveal(&self) -> &str {
