@@ -16,8 +16,11 @@ const KILLS: u32 = 10;
 fn open(engine: &str, directory: &str) -> Box<dyn Engine> {
     match engine {
         "fjall" => {
-            let options =
-                FjallOptions { cache_bytes: 1 << 20, write_buffer_bytes: 1 << 20, ..FjallOptions::default() };
+            let options = FjallOptions {
+                cache_bytes: 1 << 20,
+                write_buffer_bytes: 256 << 10,
+                ..FjallOptions::default()
+            };
             Box::new(FjallEngine::open(&PathBuf::from(directory).join("engine"), options).unwrap())
         }
         _ => {
@@ -73,7 +76,9 @@ fn kill_again_and_again(engine: &str) {
                 break;
             }
         }
-        std::thread::sleep(Duration::from_micros(u64::from(kill * 7919 % 60) * 1000 + u64::from(kill) * 137));
+        std::thread::sleep(Duration::from_micros(
+            u64::from(kill * 7919 % 200) * 1000 + u64::from(kill) * 137,
+        ));
         child.kill().unwrap();
         child.wait().unwrap();
         for line in lines {
@@ -84,6 +89,16 @@ fn kill_again_and_again(engine: &str) {
         assert!(applied >= persisted && persisted > applied_before, "{applied_before} {persisted} {applied}");
         applied_before = applied;
     }
+    if engine == "fjall" {
+        assert!(tables_in(directory) > 0, "kills must fall into flushes as well: write more");
+    }
+}
+
+/// Tables that fjall has written.
+fn tables_in(directory: &str) -> usize {
+    let keyspaces = std::fs::read_dir(PathBuf::from(directory).join("engine/keyspaces")).unwrap();
+    let data = keyspaces.map(|keyspace| keyspace.unwrap()).filter(|keyspace| keyspace.file_name() != "0");
+    data.map(|keyspace| std::fs::read_dir(keyspace.path().join("tables")).unwrap().count()).sum()
 }
 
 fn number_in(line: &str) -> u32 {
