@@ -1,7 +1,9 @@
 //! Shard files being written, one operation at a time each, all drives at once.
 //!
 //! What always holds: a file is committed (synced, then named durably) after all its bytes are written; a sink that
-//! failed writes no more. No task is spawned: an operation is begun where it is handed over, and goes on while its
+//! failed writes no more. A file is removed only when its whole blob is given up: what a failed or silent drive has of a
+//! blob that was acknowledged is left for a repair to replace, as an unlink that comes late would take the repaired one
+//! away. No task is spawned: an operation is begun where it is handed over, and goes on while its
 //! writer is polled.
 
 use std::future::{Future, poll_fn};
@@ -23,7 +25,9 @@ type Operation = BoxFuture<'static, Result<NewFile, FaultKind>>;
 /// One shard file being written.
 pub(crate) struct Sink {
     drive: Option<Arc<Drive>>,
+    id: BlobId,
     shard: u8,
+    repair: bool,
     operation: Option<Operation>,
     file: Option<NewFile>,
     fault: Option<FaultKind>,
@@ -41,7 +45,8 @@ impl Sink {
         let operation = drive.clone().map(|drive| -> Operation {
             Box::pin(async move { drive.create_file(id, shard, len_bytes, repair).await })
         });
-        Sink { fault: drive.is_none().then_some(FaultKind::NotWritable), drive, shard, operation, file: None }
+        let fault = drive.is_none().then_some(FaultKind::NotWritable);
+        Sink { drive, id, shard, repair, operation, file: None, fault }
     }
 
     /// Whether it takes more.
@@ -69,15 +74,13 @@ impl Sink {
         let (Some(drive), Some(new)) = (self.drive.clone(), self.file.take()) else {
             return;
         };
+        let repair = self.repair;
         self.operation = Some(Box::pin(async move {
             let done = operate(&drive, &new, pieces, end).await;
-            match done {
-                Ok(()) => Ok(new),
-                Err(fault) => {
-                    drive.discard(new).await;
-                    Err(fault)
-                }
+            if done.is_err() && repair {
+                drive.discard(&new).await;
             }
+            done.map(|()| new)
         }));
     }
 
@@ -103,22 +106,30 @@ impl Sink {
         if let Some(operation) = self.operation.take() {
             self.file = operation.await.ok();
         }
-        if let (Some(drive), Some(file)) = (self.drive, self.file) {
-            drive.discard(file).await;
+        let Some(drive) = self.drive else { return };
+        match self.file {
+            Some(file) if self.repair => drive.discard(&file).await,
+            None if self.repair => {}
+            // Not removed, it is left to the collector.
+            _ => drop(drive.remove_file(&self.id, self.shard).await),
         }
     }
 
     /// Leaves it out: its drive does not answer.
     fn give_up(&mut self, env: &Env) {
-        let silent = Sink {
-            drive: self.drive.take(),
-            shard: self.shard,
-            operation: self.operation.take(),
-            file: self.file.take(),
-            fault: None,
-        };
         self.fault = Some(FaultKind::Silent);
-        discard_all(env, vec![silent]);
+        let (Some(drive), Some(operation)) = (self.drive.take(), self.operation.take()) else {
+            return;
+        };
+        let repair = self.repair;
+        let work = async move {
+            if let Ok(file) = operation.await
+                && repair
+            {
+                drive.discard(&file).await;
+            }
+        };
+        drop(env.spawn.task(Box::pin(work)));
     }
 }
 

@@ -5,7 +5,7 @@
 //! repaired shard is written beside the damaged one and renamed over it, so that a crash never takes what was left.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use env::{File, OpenOptions};
@@ -15,7 +15,7 @@ use super::Drive;
 use crate::error::FaultKind;
 
 /// What the name of a file being written by a repair ends with.
-pub(crate) const REPAIR_SUFFIX: &str = ".new";
+const REPAIR_SUFFIX: &str = ".new";
 
 /// Number of the folder of a blob: two bytes of the random part of its id, so that blobs of one time spread.
 fn folder_number(id: &BlobId) -> u16 {
@@ -30,6 +30,12 @@ pub(crate) fn parse_name(name: &str) -> Option<(BlobId, u8)> {
     // One shard has one name: no signs, no leading zeros.
     (number.to_string() == shard).then_some(())?;
     Some((BlobId::from_hex(id)?, number))
+}
+
+/// The blob that a file being written by a repair is of.
+pub(crate) fn parse_repair_name(name: &str) -> Option<BlobId> {
+    let (id, _) = name.strip_suffix(REPAIR_SUFFIX)?.split_once('.')?;
+    BlobId::from_hex(id)
 }
 
 /// A shard file being written.
@@ -63,37 +69,33 @@ impl Drive {
         self.takes(len_bytes.unwrap_or(0))?;
         let last = self.file_path(&id, shard);
         let path = match repair {
-            true => PathBuf::from(format!("{}{REPAIR_SUFFIX}", last.display())),
+            // A name of its own, so that a repair that was given up can't get in the way of the next.
+            true => {
+                let number = self.env.random.number();
+                PathBuf::from(format!("{}.{number:016x}{REPAIR_SUFFIX}", last.display()))
+            }
             false => last.clone(),
         };
-        let file = self.create_at(&id, &path, repair).await;
+        let file = self.create_at(&id, &path).await;
         let file = file.map_err(|error| self.write_fault(&error))?;
         if let Some(len) = len_bytes
             && let Err(error) = file.allocate(len).await
         {
-            let _ = self.env.disk.remove(&path).await;
+            if repair {
+                let _ = self.env.disk.remove(&path).await;
+            }
             return Err(self.write_fault(&error));
         }
         Ok(NewFile { file, path, renamed_to: repair.then_some(last), id })
     }
 
-    async fn create_at(
-        &self,
-        id: &BlobId,
-        path: &std::path::Path,
-        repair: bool,
-    ) -> io::Result<Arc<dyn File>> {
+    async fn create_at(&self, id: &BlobId, path: &Path) -> io::Result<Arc<dyn File>> {
         let options = OpenOptions { write: true, create_new: true, direct: true, ..OpenOptions::default() };
         let disk = &self.env.disk;
         match disk.open(path, options).await {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let folder = self.folder(folder_number(id));
                 disk.create_directories(&folder).await?;
-                disk.open(path, options).await
-            }
-            // An earlier repair was cut off.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && repair => {
-                disk.remove(path).await?;
                 disk.open(path, options).await
             }
             other => other,
@@ -143,8 +145,8 @@ impl Drive {
         FaultKind::io(error)
     }
 
-    /// Removes a file that was not committed.
-    pub(crate) async fn discard(&self, new: NewFile) {
+    /// Removes what a repair wrote and did not commit.
+    pub(crate) async fn discard(&self, new: &NewFile) {
         if let Err(error) = self.env.disk.remove(&new.path).await {
             tracing::debug!(path = %new.path.display(), %error, "an unfinished shard is left to the collector");
         }
@@ -174,6 +176,8 @@ mod tests {
             assert_eq!(parse_name(&name).is_some(), other == "3", "{name}");
         }
         assert_eq!(parse_name("seg"), None);
+        let repaired = format!("{id}.3.0123456789abcdef.new");
+        assert_eq!((parse_name(&repaired), parse_repair_name(&repaired)), (None, Some(id)));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use model::ids::BlobId;
 use model::time::Timestamp;
 
 use super::Drive;
-use super::file::{REPAIR_SUFFIX, parse_name};
+use super::file::{parse_name, parse_repair_name};
 use crate::error::FaultKind;
 use crate::registry::Registry;
 use crate::shard::{FILE_HEADER_BYTES, FOOTER_BYTES_MAX, decode_file_header, decode_footer, footer_len};
@@ -149,8 +149,7 @@ impl Drive {
         let entries = entries.map_err(|error| FaultKind::io(&error))?;
         let mut found = Vec::new();
         for entry in entries {
-            let repaired = entry.name.strip_suffix(REPAIR_SUFFIX).and_then(parse_name);
-            if repaired.is_some_and(|(id, _)| !busy.repairing.contains(&id)) {
+            if parse_repair_name(&entry.name).is_some_and(|id| !busy.repairing.contains(&id)) {
                 let _ = self.env.disk.remove(&folder.join(&entry.name)).await;
             }
             let Some((id, shard)) = parse_name(&entry.name) else {
