@@ -143,6 +143,7 @@ pub trait Disk: Send + Sync {
 }
 
 /// An open file. All calls may be made at once from several places.
+#[expect(clippy::len_without_is_empty, reason = "whether a file is empty says no more than its length")]
 pub trait File: Send + Sync {
     /// Reads up to `len_bytes` at `offset`; fewer only where the file ends.
     fn read_at(&self, offset: u64, len_bytes: usize) -> BoxFuture<'_, io::Result<Bytes>>;

@@ -276,10 +276,9 @@ impl DriveLoop {
                 Ok(snapshot) => self.network.send(Envelope { partition, message, snapshot }),
                 Err(_) => false,
             };
-            if !sent && kind == MessageType::MsgSnapshot {
-                if let Some(group) = self.group(partition) {
-                    group.snapshot_lost(to);
-                }
+            let is_lost = !sent && kind == MessageType::MsgSnapshot;
+            if let Some(group) = self.group(partition).filter(|_| is_lost) {
+                group.snapshot_lost(to);
             }
         }
     }

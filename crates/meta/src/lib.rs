@@ -28,6 +28,7 @@ mod open;
 mod overlay;
 mod raft;
 mod recent;
+mod seeks;
 mod snapshot;
 pub mod table;
 mod txn;
@@ -36,7 +37,7 @@ mod view;
 pub use error::{DriveOpenError, MetaError};
 pub use machine::{ApplyError, Outcome};
 pub use open::{EngineFactory, MetaDrive};
-pub use txn::{Committed, Keys, Reader, TRANSACTION_BYTES_MAX, Txn};
+pub use txn::{Committed, Keys, Reader, Row, TRANSACTION_BYTES_MAX, Txn};
 
 use open::RunningLoop;
 use view::PartitionView;
@@ -134,7 +135,7 @@ impl Meta {
         let mut loops = Vec::new();
         if read_only {
             warn!("too few drives are there to write: the store is opened for reading only");
-            open::read_survivors(open, &map, &views)?;
+            open::read_survivors(env, open, &map, &views)?;
             for (partition, view) in open::partitions(&map).zip(&views) {
                 let reasons = || left_out.iter().map(|left: &LeftOut| left.reason.to_string()).collect();
                 view.current().ok_or_else(|| MetaOpenError::Lost { partition, reasons: reasons() })?;

@@ -79,23 +79,23 @@ pub enum Outcome {
 
 /// How far a replica is, and who the replicas are: written with every batch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Applied {
+pub(crate) struct Applied {
     /// Index of the last entry applied.
-    pub index: u64,
+    pub(crate) index: u64,
     /// Its term.
-    pub term: u64,
+    pub(crate) term: u64,
     /// The latest time of an entry.
-    pub time: Timestamp,
+    pub(crate) time: Timestamp,
     /// Raft ids of the voters.
-    pub voters: Vec<u64>,
+    pub(crate) voters: Vec<u64>,
     /// Raft ids of the voters of the configuration that is being left; empty outside a joint change.
-    pub voters_outgoing: Vec<u64>,
+    pub(crate) voters_outgoing: Vec<u64>,
     /// Raft ids of those that follow without a vote.
-    pub learners: Vec<u64>,
+    pub(crate) learners: Vec<u64>,
     /// Raft ids that become learners when the joint change ends.
-    pub learners_next: Vec<u64>,
+    pub(crate) learners_next: Vec<u64>,
     /// Whether the joint change ends by itself.
-    pub auto_leave: bool,
+    pub(crate) auto_leave: bool,
 }
 
 impl Record for Applied {
@@ -143,7 +143,7 @@ impl Applied {
     ///
     /// # Errors
     /// Where the engine or the record can't be read.
-    pub fn load(engine: &dyn Engine, partition: PartitionId) -> Result<Option<Self>, ApplyError> {
+    pub(crate) fn load(engine: &dyn Engine, partition: PartitionId) -> Result<Option<Self>, ApplyError> {
         let value = engine.get(partition, APPLIED_KEY)?;
         value
             .map(|value| Applied::decode(&value))
@@ -152,7 +152,7 @@ impl Applied {
     }
 
     /// Adds it to a batch.
-    pub fn store(&self, partition: PartitionId, batch: &mut EngineBatch) {
+    pub(crate) fn store(&self, partition: PartitionId, batch: &mut EngineBatch) {
         batch.put(partition, APPLIED_KEY, &self.encode());
     }
 }
@@ -258,7 +258,7 @@ impl Machine {
             batch.put_parts(self.partition, &write.key, &[&header.encode(), &record]);
         }
         for add in command.adds {
-            self.add(engine, header, add, batch)?;
+            self.add(engine, header, &add, batch)?;
         }
         Ok(())
     }
@@ -267,7 +267,7 @@ impl Machine {
         &mut self,
         engine: &dyn Engine,
         header: RowHeader,
-        add: command::Add,
+        add: &command::Add,
         batch: &mut EngineBatch,
     ) -> Result<(), ApplyError> {
         if !self.counters.contains_key(&add.key) {

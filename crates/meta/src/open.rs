@@ -20,6 +20,7 @@ use crate::overlay::Overlay;
 use crate::raft::group::{Group, GroupOptions};
 use crate::raft::network::Network;
 use crate::raft::storage::{FIRST, to_raft};
+use crate::seeks::Seeks;
 use crate::view::{Leader, PartitionView};
 
 /// What waits for a loop, at most; more is refused as [`crate::MetaError::Busy`].
@@ -231,6 +232,7 @@ fn drive_loop(
             wanted: wanted(map, partition),
             view: Arc::clone(view),
             seed,
+            seeks: Seeks::new(env, partition, &drive.engine),
         })?));
     }
     Ok(DriveLoop {
@@ -250,6 +252,7 @@ fn drive_loop(
 /// Opens every partition for reading at the replica whose log goes furthest: it holds all that was acknowledged, as long as
 /// one replica that took part in each acknowledgement is left (raft's election restriction; see `docs/decisions/0004`).
 pub(crate) fn read_survivors(
+    env: &Env,
     mut drives: Vec<OpenDrive>,
     map: &ClusterMap,
     views: &[Arc<PartitionView>],
@@ -269,7 +272,8 @@ pub(crate) fn read_survivors(
         let engine: Arc<dyn Engine> = Arc::new(Overlay::new(Arc::clone(&drive.engine), partition));
         let index = replay(&*engine, partition, applied, drive)?;
         let applied = Arc::new(AtomicU64::new(index));
-        view.set(Leader { term: 1, engine, applied, events: None });
+        let seeks = Seeks::new(env, partition, &engine);
+        view.set(Leader { term: 1, engine, seeks, applied, events: None });
     }
     Ok(())
 }

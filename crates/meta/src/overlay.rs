@@ -32,10 +32,8 @@ impl Overlay {
 
 impl Engine for Overlay {
     fn get(&self, keyspace: PartitionId, key: &[u8]) -> Result<Option<Bytes>, EngineError> {
-        if keyspace == self.partition {
-            if let Some(change) = self.changes.read().get(key) {
-                return Ok(change.clone());
-            }
+        if let Some(change) = self.changes.read().get(key).filter(|_| keyspace == self.partition) {
+            return Ok(change.clone());
         }
         self.base.get(keyspace, key)
     }

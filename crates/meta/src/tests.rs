@@ -94,7 +94,7 @@ impl Store {
 
     fn crash(&self) {
         for engine in &self.engines {
-            engine.crash(&*self.simulation.random());
+            engine.crash(self.simulation.random());
         }
     }
 

@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 
 use crate::command::{Add, Check, Command, Write};
 use crate::drive_loop::Event;
+use crate::engine::Visit;
 use crate::error::MetaError;
 use crate::machine::Outcome;
 use crate::raft::group::Answer;
@@ -24,6 +25,9 @@ use crate::view::{Leader, PartitionView};
 
 /// Largest transaction, in bytes: half of what a segment of the log takes.
 pub const TRANSACTION_BYTES_MAX: usize = 4 << 20;
+
+/// A row of a table with its key.
+pub type Row<T> = (<T as Table>::Key, Stored<<T as Table>::Row>);
 
 /// A range of a table's encoded keys (without the table's byte).
 pub type Keys<'a> = (Bound<&'a [u8]>, Bound<&'a [u8]>);
@@ -59,17 +63,21 @@ impl Reader {
     ///
     /// # Errors
     /// Where the drive can't be read.
-    pub fn visit<T: Table>(
-        &self,
-        keys: Keys<'_>,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), MetaError> {
+    pub fn visit<T: Table>(&self, keys: Keys<'_>, visit: &mut Visit<'_>) -> Result<(), MetaError> {
         let start = with_table::<T>(keys.0, false);
         let end = with_table::<T>(keys.1, true);
         let range = (start.as_ref().map(Vec::as_slice), end.as_ref().map(Vec::as_slice));
-        self.leader
-            .engine
-            .scan(self.partition, range, &mut |key, value| visit(key.get(1..).unwrap_or_default(), value))?;
+        let seek = self.leader.seeks.start();
+        let mut is_found = false;
+        self.leader.engine.scan(self.partition, range, &mut |key, value| {
+            if !std::mem::replace(&mut is_found, true) {
+                self.leader.seeks.found(seek);
+            }
+            visit(key.get(1..).unwrap_or_default(), value)
+        })?;
+        if !is_found {
+            self.leader.seeks.found(seek);
+        }
         Ok(())
     }
 
@@ -77,11 +85,7 @@ impl Reader {
     ///
     /// # Errors
     /// Where the drive can't be read or holds what is no row.
-    pub fn scan<T: Table>(
-        &self,
-        keys: Keys<'_>,
-        limit: usize,
-    ) -> Result<Vec<(T::Key, Stored<T::Row>)>, MetaError> {
+    pub fn scan<T: Table>(&self, keys: Keys<'_>, limit: usize) -> Result<Vec<Row<T>>, MetaError> {
         let mut rows = Vec::new();
         let mut failed = None;
         if limit == 0 {

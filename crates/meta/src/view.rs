@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, watch};
 use crate::drive_loop::Event;
 use crate::engine::Engine;
 use crate::error::MetaError;
+use crate::seeks::Seeks;
 
 /// How long a read or write waits for a partition to have a leader: longer than two elections take.
 const LEADER_WAIT: Duration = Duration::from_secs(10);
@@ -28,6 +29,8 @@ pub(crate) struct Leader {
     pub(crate) term: u64,
     /// What it has applied, for reading.
     pub(crate) engine: Arc<dyn Engine>,
+    /// Watches how long seeks take.
+    pub(crate) seeks: Seeks,
     /// How far it has applied.
     pub(crate) applied: Arc<AtomicU64>,
     /// Where it takes commands; `None` where the store is open for reading only.

@@ -4,7 +4,7 @@ use model::etag::ETag;
 use model::time::Timestamp;
 
 use crate::error::ObjectError;
-use crate::types::{ReadCondition, Verdict, WriteCondition};
+use crate::types::{ETagMatch, ReadCondition, Verdict, WriteCondition};
 
 /// What a condition looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,10 +23,9 @@ impl WriteCondition {
 
     /// Checks it against the current object; `None` where there is none (or it is a delete marker).
     pub(crate) fn check(&self, current: Option<CurrentFacts>) -> Result<(), ObjectError> {
-        if let (Some(wanted), Some(current)) = (&self.if_none_match, current) {
-            if wanted.matches(&current.etag) {
-                return Err(ObjectError::PreconditionFailed { condition: "If-None-Match" });
-            }
+        let is_there = |wanted: &ETagMatch| current.is_some_and(|current| wanted.matches(&current.etag));
+        if self.if_none_match.as_ref().is_some_and(is_there) {
+            return Err(ObjectError::PreconditionFailed { condition: "If-None-Match" });
         }
         let Some(current) = current else {
             // AWS: a condition on an object that isn't there finds no key.
@@ -67,7 +66,6 @@ impl ReadCondition {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::ETagMatch;
 
     const TAG: ETag = ETag::single([0xab; 16]);
 

@@ -140,7 +140,7 @@ impl Objects {
                 let (start, end) = (range.start as usize, range.end as usize);
                 Source::Inline(object.inline.slice(start..end.min(object.inline.len())))
             }
-            Content::Blob(blob) => Source::Pieces(Pieces::one(blob.clone(), range)),
+            Content::Blob(blob) => Source::Pieces(Box::new(Pieces::one(blob.clone(), range))),
             Content::Parts { upload, uniform_bytes, .. } => {
                 let prefix = parts_prefix(object.path.0, &object.path.1, *upload);
                 let skipped = range.start.checked_div(*uniform_bytes).unwrap_or(0);
@@ -150,7 +150,7 @@ impl Objects {
                     upload: *upload,
                     number: skipped as u16 + 1,
                 };
-                Source::Pieces(Pieces {
+                Source::Pieces(Box::new(Pieces {
                     waiting: VecDeque::new(),
                     rows: Some(PartRows {
                         prefix,
@@ -160,7 +160,7 @@ impl Objects {
                     }),
                     range,
                     current: None,
-                })
+                }))
             }
         }
     }
@@ -209,7 +209,7 @@ pub struct ObjectReader {
 enum Source {
     Done,
     Inline(Bytes),
-    Pieces(Pieces),
+    Pieces(Box<Pieces>),
 }
 
 /// Blobs one after the other.
@@ -261,7 +261,7 @@ impl ObjectReader {
             }
             Source::Pieces(_) => self.pull_piece().await,
         };
-        self.failed = matches!(next, Err(_));
+        self.failed = next.is_err();
         next.transpose()
     }
 

@@ -18,6 +18,9 @@ const PAGE_MIN: usize = 16;
 /// A row: its encoded key and its value.
 type Row = (Vec<u8>, Vec<u8>);
 
+/// The first row of a partition: its key, which partition (by position), its value.
+type Head = (Vec<u8>, usize, Vec<u8>);
+
 struct Cursor {
     reader: Reader,
     page: VecDeque<Row>,
@@ -28,8 +31,8 @@ struct Cursor {
 /// Rows of a table over all partitions, in the order of their encoded keys.
 pub(crate) struct Merged<T: Table> {
     cursors: Vec<Cursor>,
-    /// The first row of each partition, by key, with the partition's position.
-    heads: BinaryHeap<Reverse<(Vec<u8>, usize, Vec<u8>)>>,
+    /// The first row of each partition, by key.
+    heads: BinaryHeap<Reverse<Head>>,
     end: Option<Vec<u8>>,
     page: usize,
     table: std::marker::PhantomData<T>,

@@ -202,10 +202,10 @@ impl Refer<'_> {
             let current = txn.get::<Current>(self.path)?;
             condition.check(current.as_ref().and_then(content::facts))?;
             content::replace(&mut txn, self.path, current.as_ref(), &self.version, self.detail.as_ref());
-            if let Landed::Blob(written) = landed {
-                if !written.missing_shards.is_empty() {
-                    content::heal(&mut txn, &written.blob);
-                }
+            if let Landed::Blob(written) = landed
+                && !written.missing_shards.is_empty()
+            {
+                content::heal(&mut txn, &written.blob);
             }
             match txn.commit().await {
                 Ok(committed) => {

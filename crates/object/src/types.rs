@@ -309,6 +309,10 @@ pub struct CompletePart {
     pub checksums: Vec<(ChecksumAlgorithm, Vec<u8>)>,
 }
 
+/// Computes the checksum of an object from its parts', in order.
+pub type CombineChecksums<'a> =
+    dyn Fn(&UploadInfo, &[PartInfo]) -> Result<Option<Checksum>, ObjectError> + Sync + 'a;
+
 /// How an upload is completed.
 pub struct CompleteRequest<'a> {
     /// The parts, ascending.
@@ -318,7 +322,7 @@ pub struct CompleteRequest<'a> {
     /// The size that the client expects.
     pub expected_size_bytes: Option<u64>,
     /// Computes the object's checksum from its parts' (in order), and checks it against what the client states.
-    pub checksum: &'a (dyn Fn(&UploadInfo, &[PartInfo]) -> Result<Option<Checksum>, ObjectError> + Sync),
+    pub checksum: &'a CombineChecksums<'a>,
 }
 
 use crate::ObjectError;

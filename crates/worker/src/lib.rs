@@ -74,4 +74,3 @@ pub(crate) async fn rest(env: &Env, time: Duration, stop: &mut watch::Receiver<b
         () = env.clock.sleep(time) => {}
     }
 }
-

@@ -14,7 +14,7 @@ use tracing::{info, warn};
 use crate::{Progress, Worker};
 
 /// Name of the file that says a drive is to be filled.
-pub const REFILL_FILE: &str = "refill";
+pub(crate) const REFILL_FILE: &str = "refill";
 
 /// Records looked at by a step.
 const RECORDS_PER_STEP: usize = 64;
@@ -76,7 +76,9 @@ impl Refill {
                 continue;
             }
             match self.objects.blobs().repair(blob).await {
-                Ok(repaired) if repaired.remaining.is_empty() => walk.rebuilt += u64::from(!repaired.rebuilt.is_empty()),
+                Ok(repaired) if repaired.remaining.is_empty() => {
+                    walk.rebuilt += u64::from(!repaired.rebuilt.is_empty())
+                }
                 // Deleted meanwhile, or not to be healed now: the next walk tells.
                 Ok(_) | Err(_) => walk.incomplete += 1,
             }

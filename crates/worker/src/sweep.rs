@@ -86,7 +86,9 @@ impl Sweep {
             }
             match self.objects.blobs().delete_shard(drive.place, shard.id, shard.shard).await {
                 Ok(()) => drive.removed += 1,
-                Err(fault) => warn!(drive = %drive.path.display(), %fault, "an orphaned shard could not be removed"),
+                Err(fault) => {
+                    warn!(drive = %drive.path.display(), %fault, "an orphaned shard could not be removed")
+                }
             }
         }
         drive.cursor = page.next;

@@ -23,6 +23,7 @@ use crate::drive_loop::Event;
 use crate::engine::{Engine, EngineBatch, EngineSnapshot};
 use crate::log::GroupLog;
 use crate::machine::{Applied, ApplyError, Machine, Outcome};
+use crate::seeks::Seeks;
 use crate::view::{Leader, PartitionView};
 
 /// Ticks (of the loop) without word from a leader after which a replica stands for election; up to twice as many.
@@ -71,6 +72,7 @@ pub(crate) struct Group {
     wanted: Vec<u64>,
     view: Arc<PartitionView>,
     applied: Arc<AtomicU64>,
+    seeks: Seeks,
     announced_term: u64,
 }
 
@@ -90,12 +92,14 @@ pub(crate) struct GroupOptions {
     pub(crate) view: Arc<PartitionView>,
     /// Secret seed of the memory of recent rows.
     pub(crate) seed: u64,
+    /// Watches how long seeks take where this replica leads.
+    pub(crate) seeks: Seeks,
 }
 
 impl Group {
     /// As recovered.
     pub(crate) fn new(options: GroupOptions) -> raft::Result<Self> {
-        let GroupOptions { partition, raft_id, log, applied, wanted, view, seed } = options;
+        let GroupOptions { partition, raft_id, log, applied, wanted, view, seed, seeks } = options;
         let config = Config {
             id: raft_id,
             election_tick: ELECTION_TICKS,
@@ -120,6 +124,7 @@ impl Group {
             proposed_time: Timestamp::ZERO,
             wanted,
             view,
+            seeks,
             announced_term: 0,
         })
     }
@@ -256,6 +261,7 @@ impl Group {
             self.view.set(Leader {
                 term,
                 engine: Arc::clone(engine),
+                seeks: self.seeks.clone(),
                 applied: Arc::clone(&self.applied),
                 events: Some(events.clone()),
             });

@@ -2,6 +2,7 @@
 
 use super::*;
 
+#[expect(clippy::needless_pass_by_value, reason = "a closure is written in place")]
 fn on_stores(test: impl AsyncFn(&Objects, &BucketInfo, &Env)) {
     for drives in [1, 4] {
         let store = Store::new(drives as u64, drives);
