@@ -25,6 +25,9 @@ pub const PORT_DEFAULT: u16 = 9000;
 /// Region where none is named.
 const REGION_DEFAULT: &str = "us-east-1";
 
+/// Proxies that are trusted where none are named: those on this machine.
+const PROXIES_DEFAULT: &str = "127.0.0.0/8,::1";
+
 /// Connections at once where no number is set.
 pub const CONNECTIONS_DEFAULT: usize = 4096;
 
@@ -42,6 +45,8 @@ pub struct Config {
     pub domains: Vec<String>,
     /// The root user.
     pub credentials: RootKeys,
+    /// Proxies that are believed what they say of the client, as addresses or networks.
+    pub trusted_proxies: Vec<String>,
     /// The region that is named to clients.
     pub region: String,
     /// What is fixed when a store is made.
@@ -132,6 +137,7 @@ impl Config {
         let domains = domains(arguments.server_domains.as_deref(), &mut settings)?;
         let region = settings.get("--region", arguments.region.as_deref(), REGION);
         let choices = choices(&mut settings)?;
+        let trusted_proxies = trusted_proxies(&mut settings);
         let connections_max = connections(&mut settings)?;
         let console =
             settings.flag("--console-enable", arguments.console_enable.as_deref(), CONSOLE, true)?;
@@ -140,6 +146,7 @@ impl Config {
             address,
             domains,
             credentials,
+            trusted_proxies,
             region: region.map_or_else(|| REGION_DEFAULT.to_owned(), |region| region.value),
             choices,
             connections_max,
@@ -212,6 +219,12 @@ fn domains(flag: Option<&str>, settings: &mut Settings<'_>) -> Result<Vec<String
         value: given.value,
         wanted: "domains are written s3.example.com,store.example.com, without scheme or port",
     })
+}
+
+fn trusted_proxies(settings: &mut Settings<'_>) -> Vec<String> {
+    let given = settings.get("", None, &["RUSTFS_TRUSTED_PROXY_NETWORKS"]);
+    let given = given.map_or_else(|| PROXIES_DEFAULT.to_owned(), |given| given.value);
+    given.split(',').map(|network| network.trim().to_owned()).filter(|network| !network.is_empty()).collect()
 }
 
 fn choices(settings: &mut Settings<'_>) -> Result<Choices, ConfigError> {

@@ -8,6 +8,8 @@ pub mod health;
 pub mod listener;
 pub mod logging;
 pub mod open_files;
+pub mod server;
 pub mod service_manager;
 pub mod shutdown;
 pub mod volumes;
+pub mod wiring;

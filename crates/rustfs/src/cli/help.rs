@@ -19,6 +19,7 @@ Every flag has a variable, named beside it; the flag counts where both are given
   RUSTFS_STORAGE_CLASS_STANDARD   parity of the class STANDARD, as in EC:2; fixed at the first start
   RUSTFS_STORAGE_CLASS_RRS        parity of the class REDUCED_REDUNDANCY; fixed at the first start
   RUSTFS_API_MAX_CONNECTIONS      connections at once [default: 4096]
+  RUSTFS_TRUSTED_PROXY_NETWORKS   proxies whose X-Forwarded-Host is believed [default: 127.0.0.0/8,::1]
   RUSTFS_LOG_LEVEL, RUST_LOG      what is logged to stderr: error, warn, info, debug or trace [default: info]
   RUSTFS_LOG_JSON                 true: the log is JSON, a line each
   MINIO_ROOT_USER, MINIO_ROOT_PASSWORD, MINIO_VOLUMES, MINIO_ADDRESS, MINIO_DOMAIN, MINIO_STORAGE_CLASS_*

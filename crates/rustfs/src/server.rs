@@ -1,0 +1,185 @@
+//! A server from its start to its end: settings, port, drives, store, requests, and back.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use env::Env;
+use thiserror::Error;
+use tokio::runtime::{Builder, Handle, Runtime};
+use tracing::{info, warn};
+
+use crate::announce::Announcement;
+use crate::cli::{self, Asked, ServerArguments};
+use crate::config::{Config, Surroundings};
+use crate::drives::Drives;
+use crate::listener::{self, Bound, ListenError, ListenerOptions, Patience};
+use crate::shutdown::{self, Signals};
+use crate::wiring::{self, OpenError, Store};
+use crate::{logging, open_files, service_manager};
+
+/// Exit code for words or settings that make no sense.
+const USAGE: u8 = 2;
+
+/// Threads for what blocks, at most.
+const BLOCKING_THREADS_MAX: usize = 64;
+
+/// How long threads that are still in a system call are waited for at the end.
+const LAST_CALLS_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// A file with a key is read up to here.
+const KEY_FILE_BYTES_MAX: usize = 4096;
+
+/// Why the server did not start.
+#[derive(Debug, Error)]
+enum RunError {
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error("signals can't be received: {0}")]
+    Signals(io::Error),
+}
+
+/// The program: from its words to its exit code.
+#[must_use]
+pub fn main(words: Vec<OsString>) -> ExitCode {
+    match cli::read(words) {
+        Asked::Serve(arguments) => serve(&arguments),
+        Asked::Say { text, mistake: false } => {
+            say(&text);
+            ExitCode::SUCCESS
+        }
+        Asked::Say { text, mistake: true } => {
+            complain(&text);
+            ExitCode::from(USAGE)
+        }
+    }
+}
+
+/// To stdout. Nobody may be reading any more, which is no reason to stop.
+fn say(text: &str) {
+    let mut out = io::stdout().lock();
+    let _ = writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush());
+}
+
+/// To stderr, where it may be the last that is heard.
+fn complain(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{}", text.trim_end());
+}
+
+fn serve(arguments: &ServerArguments) -> ExitCode {
+    let variable = |name: &str| std::env::var(name).ok();
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            complain(&format!(
+                "error: the server's threads can't be started: {error}. Raise the limit of threads (ulimit -u)"
+            ));
+            return ExitCode::FAILURE;
+        }
+    };
+    let env = env::real::env(runtime.handle());
+    let file = |path: &Path| read_key_file(&env, runtime.handle(), path);
+    let here = std::env::current_dir().map_err(|error| error.to_string());
+    let around = Surroundings { variable: &variable, file: &file, here };
+    let mut config = match Config::from(arguments, &around) {
+        Ok(config) => config,
+        Err(error) => {
+            complain(&format!("error: {error}"));
+            return ExitCode::from(USAGE);
+        }
+    };
+    config.warnings.extend(logging::init(&variable));
+    let ended = runtime.block_on(run(&env, config));
+    runtime.shutdown_timeout(LAST_CALLS_TIME_MAX);
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&format!("error: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn runtime() -> io::Result<Runtime> {
+    let mut runtime = Builder::new_multi_thread();
+    if let Ok(cores) = std::thread::available_parallelism() {
+        runtime.worker_threads(cores.get());
+    }
+    runtime.max_blocking_threads(BLOCKING_THREADS_MAX).thread_name("rustfs").enable_all().build()
+}
+
+fn read_key_file(env: &Env, runtime: &Handle, path: &Path) -> io::Result<String> {
+    let text = runtime.block_on(env::read_file(&*env.disk, path, KEY_FILE_BYTES_MAX))?;
+    String::from_utf8(text.to_vec()).map_err(|_| io::Error::other("it is no text"))
+}
+
+async fn run(env: &Env, mut config: Config) -> Result<(), RunError> {
+    let mut signals = Signals::new().map_err(RunError::Signals)?;
+    let bound = Bound::new(&config.address)?;
+    let addresses: Vec<SocketAddr> = bound.addresses().collect();
+    let (connections_max, too_few) = open_files::connections(config.connections_max, open_files::raise());
+    config.warnings.extend(too_few);
+    let opened = tokio::select! {
+        biased;
+        () = signals.asked() => None,
+        opened = open(env, &config) => Some(opened?),
+    };
+    let Some((drives, store)) = opened else {
+        info!("stopped before the start was complete");
+        return Ok(());
+    };
+    let listeners = match bound.listen() {
+        Ok(listeners) => listeners,
+        Err(error) => {
+            store.close().await;
+            return Err(error.into());
+        }
+    };
+    say(&announcement(&config, &addresses, &drives, store.is_read_only()));
+    tell_service_manager("READY=1");
+    let options = ListenerOptions { connections_max, patience: Patience::default() };
+    let (stopper, stop) = shutdown::stop();
+    drop(env.spawn.task(Box::pin(signals.lead(env.clone(), stopper))));
+    listener::serve(env.clone(), listeners, store.door(), options, stop).await;
+    tell_service_manager("STOPPING=1");
+    store.close().await;
+    drop(drives);
+    info!("stopped");
+    Ok(())
+}
+
+async fn open(env: &Env, config: &Config) -> Result<(Drives, Store), RunError> {
+    let front = wiring::frontend_options(config)?;
+    let mut drives = Drives::prepare(env, &config.drives, config.choices).await.map_err(OpenError::from)?;
+    let store = Store::open(env, &mut drives, &config.credentials, front).await?;
+    Ok((drives, store))
+}
+
+fn announcement(config: &Config, addresses: &[SocketAddr], drives: &Drives, read_only: bool) -> String {
+    let warnings: Vec<String> = config.warnings.iter().chain(&drives.warnings).cloned().collect();
+    Announcement {
+        addresses,
+        domains: &config.domains,
+        credentials: &config.credentials,
+        map: &drives.map,
+        places: &drives.places,
+        new_store: drives.new_store,
+        read_only,
+        refilling: &drives.refilling,
+        console: config.console,
+        warnings: &warnings,
+    }
+    .text()
+}
+
+fn tell_service_manager(state: &str) {
+    let socket = std::env::var("NOTIFY_SOCKET").ok();
+    if let Err(error) = service_manager::tell(socket.as_deref(), state) {
+        warn!(%error, "systemd could not be told {state}");
+    }
+}

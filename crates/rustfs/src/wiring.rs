@@ -1,0 +1,217 @@
+//! What is built from what: metadata and blobs on the drives, objects over both, S3 in front, workers behind.
+//!
+//! Opened in that order, closed in the reverse one: when [`Store::close`] has returned nothing is written any more.
+
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use blob::{BlobOpenError, BlobOptions, Blobs, DriveState, SetDrives};
+use bytes::Bytes;
+use env::Env;
+use http::{Request, Response};
+use http_body_util::{Either, Full};
+use hyper::body::Incoming;
+use iam::{Iam, RootCredentials};
+use meta::engine::Engine;
+use meta::engine::fjall::{FjallEngine, FjallOptions};
+use meta::{EngineFactory, Meta, MetaDrive, MetaOpenError, MetaOptions};
+use model::ids::DriveId;
+use object::{Objects, ObjectsOptions};
+use s3::{Frontend, FrontendOptions, Network, Peer, ResponseBody};
+use thiserror::Error;
+use worker::Workers;
+
+use crate::config::{Config, RootKeys};
+use crate::drives::{Drives, DrivesError};
+use crate::health::{self, Question, StoreHealth};
+use crate::listener::Respond;
+
+/// Memory for blocks and for rows that are in no table yet, in bytes, over all drives; each drive gets its share.
+const ENGINES_BYTES: u64 = 256 << 20;
+/// Least share of a drive.
+const ENGINE_BYTES_MIN: u64 = 8 << 20;
+
+/// Why the store on the drives can't be opened.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// The drives.
+    #[error(transparent)]
+    Drives(#[from] DrivesError),
+    /// Metadata.
+    #[error("the metadata can't be opened: {0}")]
+    Meta(#[from] MetaOpenError),
+    /// Blobs.
+    #[error("the data can't be opened: {0}")]
+    Blobs(#[from] BlobOpenError),
+    /// A setting that S3 does not take.
+    #[error("RUSTFS_TRUSTED_PROXY_NETWORKS can't be used: {0}")]
+    Proxies(String),
+}
+
+/// A store that is open.
+pub struct Store {
+    meta: Arc<Meta>,
+    blobs: Blobs,
+    workers: Workers,
+    door: Arc<Door>,
+}
+
+/// Who answers requests.
+#[derive(Debug)]
+pub struct Door {
+    objects: Objects,
+    frontend: Frontend,
+    domains: Vec<String>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("meta", &self.meta).finish_non_exhaustive()
+    }
+}
+
+/// How the front serves, checked before anything is opened.
+///
+/// # Errors
+/// Where a network is none.
+pub fn frontend_options(config: &Config) -> Result<FrontendOptions, OpenError> {
+    let network = |text: &String| text.parse::<Network>();
+    let proxies: Result<Vec<Network>, _> = config.trusted_proxies.iter().map(network).collect();
+    Ok(FrontendOptions {
+        domains: config.domains.clone(),
+        region: config.region.clone(),
+        trusted_proxies: proxies.map_err(|error| OpenError::Proxies(error.to_string()))?,
+        ..FrontendOptions::default()
+    })
+}
+
+impl Store {
+    /// Opens the store on these drives; a new one counts when this has returned. Adds to the drives' warnings.
+    ///
+    /// # Errors
+    /// Where it can't be opened.
+    pub async fn open(
+        env: &Env,
+        drives: &mut Drives,
+        credentials: &RootKeys,
+        front: FrontendOptions,
+    ) -> Result<Self, OpenError> {
+        let meta = Arc::new(open_meta(env, drives).await?);
+        let blobs = open_blobs(env, drives).await?;
+        drives.finish(env).await?;
+        let options = ObjectsOptions::for_replicas(drives.map.replicas);
+        let objects = Objects::new(env.clone(), Arc::clone(&meta), blobs.clone(), options);
+        let workers = worker::start(env, &objects);
+        let iam = Arc::new(Iam::new(RootCredentials {
+            access_key: credentials.access_key.clone(),
+            secret_key: credentials.secret_key.reveal().to_owned(),
+            from_environment: !credentials.is_default,
+        }));
+        let domains = front.domains.clone();
+        let frontend = Frontend::new(objects.clone(), iam, env.clone(), front);
+        let door = Arc::new(Door { objects, frontend, domains });
+        Ok(Store { meta, blobs, workers, door })
+    }
+
+    /// Who answers requests.
+    #[must_use]
+    pub fn door(&self) -> Arc<Door> {
+        Arc::clone(&self.door)
+    }
+
+    /// Whether it is open for reading only.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        self.meta.is_read_only()
+    }
+
+    /// Stops the workers and closes the drives.
+    pub async fn close(self) {
+        self.workers.stop().await;
+        self.blobs.close().await;
+        self.meta.close().await;
+    }
+}
+
+async fn open_meta(env: &Env, drives: &mut Drives) -> Result<Meta, OpenError> {
+    let list = drives.present().map(|(_, id, path)| MetaDrive { id, directory: path.join("meta") }).collect();
+    let options = MetaOptions {
+        map: drives.map.clone(),
+        drives: list,
+        new_store: drives.new_store,
+        engines: engines(drives.map.drive_count()),
+    };
+    let (meta, left_out) = Meta::open(env, options).await?;
+    for drive in left_out {
+        let place = drive.directory.display();
+        drives.warnings.push(format!("{place} is left out: {}. The others do without it.", drive.reason));
+    }
+    Ok(meta)
+}
+
+/// Engines on files, with a share of the memory each.
+fn engines(drives: usize) -> EngineFactory {
+    let share = (ENGINES_BYTES / drives.max(1) as u64).max(ENGINE_BYTES_MIN);
+    let usual = FjallOptions::default();
+    let options = FjallOptions {
+        cache_bytes: usual.cache_bytes.min(share),
+        write_buffer_bytes: usual.write_buffer_bytes.min(share),
+        threads: if drives > 4 { 1 } else { usual.threads },
+        ..usual
+    };
+    Arc::new(move |_: DriveId, directory: &Path| {
+        let engine: Arc<dyn Engine> = Arc::new(FjallEngine::open(directory, options)?);
+        Ok(engine)
+    })
+}
+
+async fn open_blobs(env: &Env, drives: &mut Drives) -> Result<Blobs, OpenError> {
+    let sets = drives.places.iter().zip(0u16..).map(|(places, set)| SetDrives {
+        set,
+        map_epoch: drives.map.epoch,
+        drives: places.clone(),
+    });
+    let blobs = Blobs::open(env.clone(), sets.collect(), BlobOptions::default()).await?;
+    for drive in blobs.drives().await {
+        if !matches!(drive.state, DriveState::Ok | DriveState::Missing) {
+            let place = drive.path.as_deref().unwrap_or(Path::new("a drive")).display();
+            drives
+                .warnings
+                .push(format!("the data on {place} can't be used as it should: {:?}.", drive.state));
+        }
+    }
+    Ok(blobs)
+}
+
+impl Door {
+    async fn health(&self) -> StoreHealth {
+        let health = self.objects.health().await;
+        let map = self.objects.meta().map();
+        let redundancy = map.redundancy(map.parity);
+        StoreHealth {
+            reads: health.reads,
+            writes: health.writes,
+            reasons: health.reasons,
+            read_quorum: usize::from(redundancy.data),
+            write_quorum: redundancy.write_quorum(),
+        }
+    }
+}
+
+impl Respond for Door {
+    type Body = Either<ResponseBody, Full<Bytes>>;
+
+    async fn respond(&self, request: Request<Incoming>, peer: IpAddr) -> Response<Self::Body> {
+        let asked = health::question(request.method(), request.uri(), request.headers(), &self.domains);
+        if let Some(question) = asked {
+            let health = match question {
+                Question::Live => StoreHealth::default(),
+                _ => self.health().await,
+            };
+            return health::answer(question, &health).map(Either::Right);
+        }
+        let peer = Peer { address: peer, is_tls: false };
+        self.frontend.handle(request, peer).await.map(Either::Left)
+    }
+}
