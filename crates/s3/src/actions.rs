@@ -17,6 +17,7 @@ pub enum Rule {
 
 /// The right that an operation needs. `names_version`: whether the request names a version of the object.
 #[must_use]
+#[expect(clippy::too_many_lines, reason = "one row for each operation")]
 pub fn rule(operation: Operation, names_version: bool) -> Rule {
     let versioned =
         |current: Action, version: Action| Rule::One(if names_version { version } else { current });

@@ -18,7 +18,7 @@ pub(crate) fn host(parts: &Parts) -> &str {
     header.or_else(|| parts.uri.authority().map(http::uri::Authority::as_str)).unwrap_or_default()
 }
 
-/// The target of a request; a bucket in the host if one of the domains is served.
+/// The target of a request, and whether its bucket stands in the host: before one of the domains.
 ///
 /// # Errors
 /// As [`Target::from_path`]; `InvalidHostHeader` for a bucket in the host that no domain is served for.
@@ -26,17 +26,17 @@ pub(crate) fn target<'a>(
     parts: &'a Parts,
     query: &Query<'_>,
     domains: &[String],
-) -> Result<Target<'a>, S3Error> {
+) -> Result<(Target<'a>, bool), S3Error> {
     let host = without_port(host(parts));
     let path = parts.uri.path();
     if let Some(bucket) = domains.iter().find_map(|domain| before_domain(host, domain)) {
-        return Target::from_host(bucket, path);
+        return Ok((Target::from_host(bucket, path)?, true));
     }
     let is_served = domains.iter().any(|domain| host.eq_ignore_ascii_case(domain));
     if !is_served && (has_bucket(host) || (path == "/" && asks_for_a_bucket(&parts.method, query))) {
         return Err(use_path_style(host));
     }
-    Target::from_path(path)
+    Ok((Target::from_path(path)?, false))
 }
 
 fn without_port(host: &str) -> &str {
@@ -100,7 +100,7 @@ mod tests {
         let parts = parts(method, host, uri);
         let domains: Vec<String> = domains.iter().map(|domain| (*domain).to_owned()).collect();
         let query = Query::parse(parts.uri.query()).unwrap();
-        let found = target(&parts, &query, &domains)?;
+        let (found, _) = target(&parts, &query, &domains)?;
         let text = |part: Option<Cow<'_, str>>| part.map(Cow::into_owned).unwrap_or_default();
         Ok((text(found.bucket), text(found.key)))
     }

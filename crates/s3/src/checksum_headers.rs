@@ -113,7 +113,7 @@ pub(crate) struct CopyDigest {
 }
 
 impl CopyDigest {
-    pub(crate) fn new(algorithm: ChecksumAlgorithm) -> Box<dyn ContentDigest> {
+    pub(crate) fn boxed(algorithm: ChecksumAlgorithm) -> Box<dyn ContentDigest> {
         let mut wanted = Wanted::default();
         wanted.md5 = true;
         wanted.add(algorithm);
@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_copy_is_digested_like_an_upload() {
-        let mut digest = CopyDigest::new(ChecksumAlgorithm::Crc64Nvme);
+        let mut digest = CopyDigest::boxed(ChecksumAlgorithm::Crc64Nvme);
         digest.update(b"12345");
         digest.update(b"6789");
         let facts = digest.finish();

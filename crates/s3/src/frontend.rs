@@ -117,7 +117,7 @@ impl Shared {
         };
         let mut response = match result {
             Ok(response) => response,
-            Err(error) => refusal(parts, error, &id),
+            Err(error) => refusal(parts, &error, &id),
         };
         if !self.drain(parts, &mut body).await && parts.version < Version::HTTP_2 {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -135,7 +135,7 @@ impl Shared {
             return Err(S3Error::with_message(ErrorCode::AccessForbidden, message));
         }
         let query = Query::parse(parts.uri.query())?;
-        let target = addressing::target(parts, &query, &self.options.domains)?;
+        let (target, is_virtual_host) = addressing::target(parts, &query, &self.options.domains)?;
         refuse_form(parts, &target)?;
         let operation = route(&parts.method, &target, &query, &parts.headers)?;
         let sender = self.authenticate(parts, peer)?;
@@ -164,9 +164,10 @@ impl Shared {
             payload: sender.payload,
             seed: sender.seed,
             endpoint: format!("{scheme}://{host}"),
-            is_virtual_host: is_virtual_host(parts, &target),
+            path: parts.uri.path(),
+            is_virtual_host,
         };
-        dispatch(&call, body).await
+        dispatch(&call, body).await.map_err(|error| with_key(error, call.input.key))
     }
 
     fn authenticate(&self, parts: &Parts, peer: Peer) -> Result<Sender, S3Error> {
@@ -226,25 +227,22 @@ impl Shared {
     }
 }
 
-fn refusal(parts: &Parts, mut error: S3Error, id: &RequestId<'_>) -> Response {
+fn refusal(parts: &Parts, error: &S3Error, id: &RequestId<'_>) -> Response {
     let status = error.status();
     if status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED {
         tracing::warn!(request = id.request, method = %parts.method, path = parts.uri.path(), %error, "request failed");
     } else {
         tracing::debug!(request = id.request, method = %parts.method, path = parts.uri.path(), %error, "request refused");
     }
-    if error.code == ErrorCode::NoSuchKey && !error.extra.iter().any(|(name, _)| *name == "Key") {
-        if let Some((_, key)) = parts.uri.path().trim_start_matches('/').split_once('/') {
-            let key = crate::wire::percent_decode(key).unwrap_or_default().into_owned();
-            error = error.with("Key", key);
-        }
-    }
-    error_answer(&error, parts.method == Method::HEAD, parts.uri.path(), id)
+    error_answer(error, parts.method == Method::HEAD, parts.uri.path(), id)
 }
 
-fn is_virtual_host(parts: &Parts, target: &Target<'_>) -> bool {
-    let path = parts.uri.path().trim_start_matches('/');
-    target.bucket.as_deref().is_some_and(|bucket| !path.starts_with(bucket))
+/// S3 names the key that is not there, unless another one than the request's is meant.
+fn with_key(error: S3Error, key: Option<&str>) -> S3Error {
+    match key {
+        Some(key) if error.code == ErrorCode::NoSuchKey && error.extra.is_empty() => error.with("Key", key),
+        _ => error,
+    }
 }
 
 /// Uploads of browser forms are no operation of the service model.

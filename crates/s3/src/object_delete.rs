@@ -69,7 +69,7 @@ pub(crate) async fn delete_objects(call: &Call<'_>, body: &mut IncomingBody) -> 
             Err(error) => Err(error),
         };
         match result {
-            Ok(deleted) if !is_quiet => output.deleted.push(shown(key, deleted)),
+            Ok(deleted) if !is_quiet => output.deleted.push(shown(key, &deleted)),
             Ok(_) => {}
             Err(error) => output.errors.push(refused(key, &error)),
         }
@@ -115,7 +115,7 @@ fn check(call: &Call<'_>, bucket: &str, named: &ObjectIdentifier) -> Result<Dele
     Ok(DeleteRequest { key: named.key.clone(), version, condition })
 }
 
-fn shown(key: ObjectIdentifier, deleted: Deleted) -> DeletedObject {
+fn shown(key: ObjectIdentifier, deleted: &Deleted) -> DeletedObject {
     let version = deleted.version.map(version_text);
     DeletedObject {
         key: Some(key.key),
@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn an_entry_names_the_key_and_what_became_of_it() {
         let key = ObjectIdentifier { key: "k".to_owned(), ..ObjectIdentifier::default() };
-        let entry = shown(key.clone(), Deleted::default());
+        let entry = shown(key.clone(), &Deleted::default());
         assert_eq!((entry.key.as_deref(), entry.delete_marker, entry.version_id), (Some("k"), None, None));
         let entry = refused(key, &S3Error::new(ErrorCode::PreconditionFailed));
         assert_eq!(entry.code.as_deref(), Some("PreconditionFailed"));

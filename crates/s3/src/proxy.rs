@@ -108,10 +108,10 @@ pub(crate) fn forwarded_hosts(headers: &HeaderMap) -> Vec<String> {
         hosts.push(host.to_owned());
     }
     for pair in texts("forwarded").flat_map(|text| text.split([',', ';'])) {
-        if let Some((name, value)) = pair.trim().split_once('=') {
-            if name.eq_ignore_ascii_case("host") {
-                hosts.push(value.trim_matches('"').to_owned());
-            }
+        if let Some((_, value)) =
+            pair.trim().split_once('=').filter(|(name, _)| name.eq_ignore_ascii_case("host"))
+        {
+            hosts.push(value.trim_matches('"').to_owned());
         }
     }
     hosts.retain(|host| !host.is_empty());

@@ -34,6 +34,8 @@ pub(crate) struct Call<'a> {
     pub(crate) seed: Option<ChunkSeed>,
     /// `http://host`, as the client knows this server.
     pub(crate) endpoint: String,
+    /// The path as it was sent.
+    pub(crate) path: &'a str,
     /// Whether the bucket stands in the host.
     pub(crate) is_virtual_host: bool,
 }
