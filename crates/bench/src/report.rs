@@ -137,7 +137,10 @@ impl Report {
 
     pub(crate) fn json(&self) -> String {
         let rows: Vec<Value> = self.rows.iter().map(|row| self.row_json(row)).collect();
-        let all = json!({ "command": self.command, "machine": self.machine, "load_at_end": self.load_at_end, "base": self.base, "rows": rows });
+        let all = json!({
+            "command": self.command, "machine": self.machine, "load_at_end": self.load_at_end,
+            "base": self.base, "rows": rows
+        });
         format!("{all:#}\n")
     }
 
@@ -145,10 +148,13 @@ impl Report {
         let latency = &row.outcome.latency;
         let (rate, cpu) = self.against_base(row);
         json!({
-            "operation": row.subject.operation, "size": row.subject.size, "connections": row.subject.connections, "server": row.server,
-            "operations": row.outcome.done.operations, "requests": latency.count(), "bytes": row.outcome.done.bytes, "seconds": row.outcome.seconds,
+            "operation": row.subject.operation, "size": row.subject.size, "connections": row.subject.connections,
+            "server": row.server,
+            "operations": row.outcome.done.operations, "requests": latency.count(),
+            "bytes": row.outcome.done.bytes, "seconds": row.outcome.seconds,
             "operations_per_s": row.rate(), "operations_per_s_by_round": row.rates, "mib_per_s": row.mib_per_second(),
-            "p50_ms": latency.percentile_ms(0.5), "p90_ms": latency.percentile_ms(0.9), "p99_ms": latency.percentile_ms(0.99), "max_ms": latency.max_ms(),
+            "p50_ms": latency.percentile_ms(0.5), "p90_ms": latency.percentile_ms(0.9),
+            "p99_ms": latency.percentile_ms(0.99), "max_ms": latency.max_ms(),
             "server_cpu_ms_per_operation": row.server_ms(), "client_cpu_ms_per_operation": row.cpu_ms(row.used.client_cpu_s),
             "server_written_bytes": row.used.server_written_bytes, "written_per_byte_stored": row.written_per_byte(),
             "resident_bytes": row.resident.map(|(now, _)| now), "resident_peak_bytes": row.resident.map(|(_, peak)| peak),

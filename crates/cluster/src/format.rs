@@ -32,7 +32,7 @@ pub struct DriveFormat {
 
 /// Why a `format` file can't be used.
 #[derive(Debug, Error)]
-pub enum FormatError {
+pub enum DriveFormatError {
     /// Written by a newer release.
     #[error(
         "{path} has format version {found}, this release knows up to {FORMAT_VERSION}: start the release that wrote it, or a newer one"
@@ -174,17 +174,17 @@ pub fn path(drive: &Path) -> PathBuf {
 ///
 /// # Errors
 /// Where there is one that can't be used.
-pub async fn read(disk: &dyn Disk, drive: &Path) -> Result<Option<DriveFormat>, FormatError> {
+pub async fn read(disk: &dyn Disk, drive: &Path) -> Result<Option<DriveFormat>, DriveFormatError> {
     let path = path(drive);
     let text = match env::read_file(disk, &path, FORMAT_BYTES_MAX).await {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(FormatError::Io { path, source }),
+        Err(source) => return Err(DriveFormatError::Io { path, source }),
     };
     match DriveFormat::decode(&String::from_utf8_lossy(&text)) {
         Ok(format) => Ok(Some(format)),
-        Err(DecodeError::Newer(found)) => Err(FormatError::Newer { path, found }),
-        Err(DecodeError::Damaged(reason)) => Err(FormatError::Damaged { path, reason }),
+        Err(DecodeError::Newer(found)) => Err(DriveFormatError::Newer { path, found }),
+        Err(DecodeError::Damaged(reason)) => Err(DriveFormatError::Damaged { path, reason }),
     }
 }
 
@@ -192,10 +192,10 @@ pub async fn read(disk: &dyn Disk, drive: &Path) -> Result<Option<DriveFormat>, 
 ///
 /// # Errors
 /// Where it can't be written.
-pub async fn write(disk: &dyn Disk, drive: &Path, format: &DriveFormat) -> Result<(), FormatError> {
+pub async fn write(disk: &dyn Disk, drive: &Path, format: &DriveFormat) -> Result<(), DriveFormatError> {
     let path = path(drive);
     let written = env::replace_file(disk, &path, Bytes::from(format.encode())).await;
-    written.map_err(|source| FormatError::Io { path, source })
+    written.map_err(|source| DriveFormatError::Io { path, source })
 }
 
 #[cfg(test)]

@@ -133,7 +133,8 @@ pub enum StartError {
     },
     /// More drives are empty than can be refilled.
     #[error(
-        "{blank} of the {drives} drives of store {store} are empty, but only {parity} can be refilled from the others: check that all drives are mounted. Nothing was changed"
+        "{blank} of the {drives} drives of store {store} are empty, but only {parity} can be refilled from the others: check \
+         that all drives are mounted. Nothing was changed"
     )]
     TooManyBlank {
         /// How many are empty.
@@ -285,7 +286,8 @@ fn open_store(
 fn missing(drive: &Given) -> Option<String> {
     match &drive.found {
         Found::Unusable(reason) => Some(format!(
-            "{} can't be used ({reason}). The store goes on without it: repair or mount it and start again, or empty it to have it refilled.",
+            "{} can't be used ({reason}). The store goes on without it: repair or mount it and start again, \
+             or empty it to have it refilled.",
             drive.path.display()
         )),
         _ => None,

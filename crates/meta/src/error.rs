@@ -93,7 +93,8 @@ pub enum DriveOpenError {
     Apply(#[from] ApplyError),
     /// The log holds a partition that the engine does not.
     #[error(
-        "the metadata of partition {partition} on {path} is incomplete (rows up to {applied}, log from {first} to {last}): empty the drive, and it is refilled from the others"
+        "the metadata of partition {partition} on {path} is incomplete (rows up to {applied}, log from {first} to {last}): \
+         empty the drive, and it is refilled from the others"
     )]
     Incomplete {
         /// The drive.

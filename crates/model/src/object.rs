@@ -318,7 +318,10 @@ mod tests {
     #[test]
     fn version_1_is_read_for_ever() {
         let bytes = sample(Content::Inline).encode();
-        let fixture = "01000000000000000000000000000000000002050707070707070707070707070707070700000101000004010203040101010a746578742f706c61696e0106636f6c6f757204626c756500";
+        let fixture = concat!(
+            "01000000000000000000000000000000000002050707070707070707070707070707070700000101",
+            "000004010203040101010a746578742f706c61696e0106636f6c6f757204626c756500"
+        );
         let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
         assert_eq!(hex, fixture);
     }

@@ -18,7 +18,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use cluster::format::{self, DriveFormat, FormatError};
+use cluster::format::{self, DriveFormat, DriveFormatError};
 use cluster::map::{ClusterMap, Slot};
 use cluster::placement;
 use cluster::start::{self, Choices, EPOCH_UNFINISHED, Found, Given, Plan, StartError};
@@ -39,7 +39,7 @@ pub enum DrivesError {
     Start(#[from] StartError),
     /// A `format` file.
     #[error(transparent)]
-    Format(#[from] FormatError),
+    Format(#[from] DriveFormatError),
     /// Another server runs on it.
     #[error("{} is in use by another running server{}: stop that one first, or give this one other drives", path.display(), process(*pid))]
     InUse {

@@ -1,3 +1,5 @@
+//! Every way a start can go, and what the operator is told.
+
 use super::*;
 use crate::format::DriveFormat;
 

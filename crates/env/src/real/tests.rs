@@ -1,3 +1,5 @@
+//! Files and threads of the operating system.
+
 use std::path::PathBuf;
 
 use super::*;

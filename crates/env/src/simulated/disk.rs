@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use super::change::{Change, drive_of, names};
 use super::disks::{Request, SimulatedDisks};
 use super::names::FileRef;
-use super::trace::Action;
+use super::trace::DiskAction;
 use crate::buffer::BLOCK_BYTES;
 use crate::{BoxFuture, Disk, Entry, File, OpenOptions, Space};
 
@@ -26,11 +26,16 @@ impl SimulatedDisk {
         SimulatedDisk { disks, life }
     }
 
-    fn request<'a>(&self, action: Action, path: &'a Path) -> Request<'a> {
+    fn request<'a>(&self, action: DiskAction, path: &'a Path) -> Request<'a> {
         Request { action, path, offset: 0, len_bytes: 0, life: self.life, generation: None }
     }
 
-    fn change<'a>(&'a self, action: Action, path: &'a Path, change: Change) -> BoxFuture<'a, io::Result<()>> {
+    fn change<'a>(
+        &'a self,
+        action: DiskAction,
+        path: &'a Path,
+        change: Change,
+    ) -> BoxFuture<'a, io::Result<()>> {
         let request = self.request(action, path);
         Box::pin(self.disks.operate(request, |_| Ok(Some(change)), |_| Ok(())))
     }
@@ -39,7 +44,7 @@ impl SimulatedDisk {
 impl Disk for SimulatedDisk {
     fn open<'a>(&'a self, path: &'a Path, options: OpenOptions) -> BoxFuture<'a, io::Result<Arc<dyn File>>> {
         Box::pin(async move {
-            let action = if options.create_new { Action::Name } else { Action::Open };
+            let action = if options.create_new { DiskAction::Name } else { DiskAction::Open };
             let change = options.create_new.then(|| Change::Create(path.to_owned()));
             let find = |drive: &mut super::drive::Drive| {
                 let file = drive.names.find_file(&names(path)?)?;
@@ -59,11 +64,11 @@ impl Disk for SimulatedDisk {
 
     fn create_directories<'a>(&'a self, path: &'a Path) -> BoxFuture<'a, io::Result<()>> {
         let change = Change::CreateDirectories(path.to_owned());
-        self.change(Action::Name, path, change)
+        self.change(DiskAction::Name, path, change)
     }
 
     fn list<'a>(&'a self, path: &'a Path) -> BoxFuture<'a, io::Result<Vec<Entry>>> {
-        let request = self.request(Action::Read, path);
+        let request = self.request(DiskAction::Read, path);
         Box::pin(self.disks.operate(request, |_| Ok(None), move |drive| drive.names.list(&names(path)?)))
     }
 
@@ -73,21 +78,21 @@ impl Disk for SimulatedDisk {
                 return Err(io::ErrorKind::CrossesDevices.into());
             }
             let change = Change::Rename(from.to_owned(), to.to_owned());
-            self.change(Action::Name, from, change).await
+            self.change(DiskAction::Name, from, change).await
         })
     }
 
     fn remove<'a>(&'a self, path: &'a Path) -> BoxFuture<'a, io::Result<()>> {
-        self.change(Action::Name, path, Change::Remove(path.to_owned()))
+        self.change(DiskAction::Name, path, Change::Remove(path.to_owned()))
     }
 
     fn remove_directory<'a>(&'a self, path: &'a Path) -> BoxFuture<'a, io::Result<()>> {
         let change = Change::RemoveDirectory(path.to_owned());
-        self.change(Action::Name, path, change)
+        self.change(DiskAction::Name, path, change)
     }
 
     fn sync_directory<'a>(&'a self, path: &'a Path) -> BoxFuture<'a, io::Result<()>> {
-        let request = self.request(Action::SyncDirectory, path);
+        let request = self.request(DiskAction::SyncDirectory, path);
         Box::pin(self.disks.operate(
             request,
             move |drive| {
@@ -100,7 +105,7 @@ impl Disk for SimulatedDisk {
     }
 
     fn space<'a>(&'a self, path: &'a Path) -> BoxFuture<'a, io::Result<Space>> {
-        let request = self.request(Action::Read, path);
+        let request = self.request(DiskAction::Read, path);
         Box::pin(self.disks.operate(
             request,
             |_| Ok(None),
@@ -131,7 +136,7 @@ struct SimulatedFile {
 }
 
 impl SimulatedFile {
-    fn request(&self, action: Action, offset: u64, len_bytes: u64) -> Request<'_> {
+    fn request(&self, action: DiskAction, offset: u64, len_bytes: u64) -> Request<'_> {
         Request {
             action,
             path: &self.path,
@@ -143,7 +148,7 @@ impl SimulatedFile {
     }
 
     fn write(&self, request_bytes: (u64, u64), change: Change) -> BoxFuture<'_, io::Result<()>> {
-        let request = self.request(Action::Write, request_bytes.0, request_bytes.1);
+        let request = self.request(DiskAction::Write, request_bytes.0, request_bytes.1);
         let checked = if self.options.write { Ok(Some(change)) } else { Err(Errno::BADF.into()) };
         Box::pin(self.disk.disks.operate(request, |_| checked, |_| Ok(())))
     }
@@ -153,7 +158,7 @@ impl File for SimulatedFile {
     fn read_at(&self, offset: u64, len_bytes: usize) -> BoxFuture<'_, io::Result<Bytes>> {
         // What is not there costs no time.
         let there_bytes = self.file.lock().data.current().len().saturating_sub(offset);
-        let request = self.request(Action::Read, offset, there_bytes.min(len_bytes as u64));
+        let request = self.request(DiskAction::Read, offset, there_bytes.min(len_bytes as u64));
         Box::pin(self.disk.disks.operate(
             request,
             |_| Ok(None),
@@ -184,7 +189,7 @@ impl File for SimulatedFile {
     }
 
     fn len(&self) -> BoxFuture<'_, io::Result<u64>> {
-        let request = self.request(Action::Read, 0, 0);
+        let request = self.request(DiskAction::Read, 0, 0);
         Box::pin(self.disk.disks.operate(
             request,
             |_| Ok(None),
@@ -193,7 +198,7 @@ impl File for SimulatedFile {
     }
 
     fn sync(&self) -> BoxFuture<'_, io::Result<()>> {
-        let request = self.request(Action::Sync, 0, 0);
+        let request = self.request(DiskAction::Sync, 0, 0);
         Box::pin(self.disk.disks.operate(
             request,
             |_| {

@@ -20,7 +20,7 @@ use super::drive::{Drive, Stall};
 use super::faults::{Failure, Fault};
 use super::random::Generator;
 use super::timeline::{Over, Timeline};
-use super::trace::{Action, Operation, Trace};
+use super::trace::{DiskAction, Operation, Trace};
 
 /// How the process ends when it does not end by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +57,7 @@ pub(super) struct State {
 /// What an operation is about.
 #[derive(Clone, Copy)]
 pub(super) struct Request<'a> {
-    pub(super) action: Action,
+    pub(super) action: DiskAction,
     pub(super) path: &'a Path,
     pub(super) offset: u64,
     pub(super) len_bytes: u64,
@@ -259,8 +259,8 @@ impl State {
     /// About what a solid-state drive takes, and now and then much longer.
     fn draw_latency_ns(&mut self, request: Request<'_>) -> u64 {
         let (least_ns, spread_ns) = match request.action {
-            Action::Open | Action::Read | Action::Write | Action::Name => (10_000, 90_000),
-            Action::Sync | Action::SyncDirectory => (100_000, 1_900_000),
+            DiskAction::Open | DiskAction::Read | DiskAction::Write | DiskAction::Name => (10_000, 90_000),
+            DiskAction::Sync | DiskAction::SyncDirectory => (100_000, 1_900_000),
         };
         let outlier = if self.latency.chance(1, 64) { 20 } else { 1 };
         // A gigabyte per second: a nanosecond a byte.

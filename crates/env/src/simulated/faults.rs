@@ -18,13 +18,13 @@ use super::disks::{SimulatedDisks, State};
 use super::drive::{Drive, Stall};
 use super::names::{FileRef, Names};
 use super::timeline::nanoseconds;
-use super::trace::Action;
+use super::trace::DiskAction;
 
 /// Errors that a drive returns for some operations.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// For what it does.
-    pub action: Action,
+    pub action: DiskAction,
     /// For what lies there or below.
     pub under: PathBuf,
     /// So many operations succeed first.
@@ -56,7 +56,7 @@ impl Failure {
 
 impl Fault {
     /// Whether it strikes this operation, which then counts.
-    pub(super) fn strikes(&mut self, action: Action, path: &Path) -> bool {
+    pub(super) fn strikes(&mut self, action: DiskAction, path: &Path) -> bool {
         if self.times == 0 || self.action != action || !path.starts_with(&self.under) {
             return false;
         }
@@ -142,18 +142,18 @@ impl SimulatedDisks {
 
     /// The next `times` reads at or below a path fail with an I/O error.
     pub fn fail_reads(&self, under: impl Into<PathBuf>, times: u64) {
-        self.fail_next(Action::Read, under.into(), 0, times);
+        self.fail_next(DiskAction::Read, under.into(), 0, times);
     }
 
     /// The next `times` writes at or below a path fail with an I/O error.
     pub fn fail_writes(&self, under: impl Into<PathBuf>, times: u64) {
-        self.fail_next(Action::Write, under.into(), 0, times);
+        self.fail_next(DiskAction::Write, under.into(), 0, times);
     }
 
     /// The `nth` sync of a file on the drive from now on, 1 for the next, fails.
     pub fn fail_sync(&self, drive: &str, nth: u64) {
         let under = Path::new("/").join(drive);
-        self.fail_next(Action::Sync, under, nth.saturating_sub(1), 1);
+        self.fail_next(DiskAction::Sync, under, nth.saturating_sub(1), 1);
     }
 
     /// Disarms all faults. Stalls and pulled drives stay.
@@ -239,7 +239,7 @@ impl SimulatedDisks {
         self.set_content(right, &left_content)
     }
 
-    fn fail_next(&self, action: Action, under: PathBuf, after: u64, times: u64) {
+    fn fail_next(&self, action: DiskAction, under: PathBuf, after: u64, times: u64) {
         self.fail(Fault { action, under, after, times, failure: Failure::Input });
     }
 

@@ -73,7 +73,7 @@ pub use self::disks::{Crash, SimulatedDisks};
 pub use self::faults::{Failure, Fault};
 pub use self::random::{Generator, SimulatedRandom};
 pub use self::spawn::SimulatedSpawn;
-pub use self::trace::{Action, Operation};
+pub use self::trace::{DiskAction, Operation};
 
 /// How long a life takes at most if the test does not say otherwise.
 const LIFE_MAX: Duration = Duration::from_secs(3600);

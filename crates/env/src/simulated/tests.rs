@@ -262,7 +262,7 @@ fn faults_strike_as_often_as_asked_and_where_asked() {
         let (file, other) = (create(&env, "/d1/f", b"some").await, create(&env, "/d2/f", b"some").await);
         disks.fail_reads("/d1", 2);
         disks.fail(Fault {
-            action: Action::Write,
+            action: DiskAction::Write,
             under: "/d2/f".into(),
             after: 1,
             times: u64::MAX,

@@ -7,7 +7,7 @@ use super::random::mix;
 
 /// What an operation does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Action {
+pub enum DiskAction {
     /// Opens a file that is there.
     Open,
     /// Reads data, a length, a directory or the room.
@@ -30,7 +30,7 @@ pub struct Operation {
     /// When it began, since the start of the simulation.
     pub time: Duration,
     /// What it does.
-    pub action: Action,
+    pub action: DiskAction,
     /// To what.
     pub path: PathBuf,
     /// Where in the file, for data.
@@ -66,7 +66,7 @@ impl Trace {
         &mut self,
         number: u64,
         time_ns: u64,
-        action: Action,
+        action: DiskAction,
         path: &Path,
         (offset, len_bytes): (u64, u64),
     ) {

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{DrivesError, Found, Given};
-use cluster::format::{self, DriveFormat, FormatError};
+use cluster::format::{self, DriveFormat, DriveFormatError};
 use cluster::start::EPOCH_UNFINISHED;
 use env::Env;
 use rustix::fs::Access;
@@ -74,7 +74,7 @@ pub(super) async fn look(env: &Env, paths: &[PathBuf]) -> Result<Vec<Seen>, Driv
 
 /// What is at a path; `None` where nothing is. The error is a drive that a newer release wrote: then the whole store
 /// is that release's.
-async fn look_at(env: &Env, path: &Path) -> Result<Option<Found>, FormatError> {
+async fn look_at(env: &Env, path: &Path) -> Result<Option<Found>, DriveFormatError> {
     let entries = match env.disk.list(path).await {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -85,7 +85,7 @@ async fn look_at(env: &Env, path: &Path) -> Result<Option<Found>, FormatError> {
         match format::read(&*env.disk, path).await {
             Ok(Some(format)) => Found::Formatted(format),
             Ok(None) => Found::Blank,
-            Err(error @ FormatError::Newer { .. }) => return Err(error),
+            Err(error @ DriveFormatError::Newer { .. }) => return Err(error),
             Err(error) => Found::Unusable(error.to_string()),
         }
     } else {
