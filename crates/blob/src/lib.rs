@@ -22,6 +22,10 @@ use model::ids::BlobId;
 use model::time::Timestamp;
 
 mod drive;
+#[expect(
+    clippy::indexing_slicing,
+    reason = "the kernels index by numbers that the code itself has made; checks would cost and say no more"
+)]
 pub mod erasure;
 mod error;
 mod fields;
@@ -262,4 +266,5 @@ async fn open_set(env: &Env, set: SetDrives, options: &BlobOptions) -> Result<Se
 }
 
 #[cfg(test)]
+#[expect(clippy::indexing_slicing, reason = "where a test panics it has found something")]
 mod tests;

@@ -70,6 +70,7 @@ fn best_window(drives: &[Candidate], shards: usize, random: u64) -> Option<(u8, 
 }
 
 #[cfg(test)]
+#[expect(clippy::indexing_slicing, reason = "where a test panics it has found something")]
 mod tests {
     use super::*;
     use proptest::prelude::*;

@@ -394,4 +394,5 @@ pub(crate) fn check_packed(bytes: &Bytes) -> Result<PackedHeader, FormatError> {
 }
 
 #[cfg(test)]
+#[expect(clippy::indexing_slicing, reason = "where a test panics it has found something")]
 mod tests;

@@ -200,6 +200,7 @@ pub(crate) struct End {
 }
 
 #[cfg(test)]
+#[expect(clippy::indexing_slicing, reason = "where a test panics it has found something")]
 mod tests {
     use super::*;
     use proptest::prelude::*;

@@ -31,6 +31,7 @@ pub(crate) fn choose(usage: &[Usage], dead_percent_min: u8, segment_bytes: u64) 
 }
 
 #[cfg(test)]
+#[expect(clippy::indexing_slicing, reason = "where a test panics it has found something")]
 mod tests {
     use super::*;
 

@@ -303,6 +303,7 @@ pub(crate) fn look(bytes: &Bytes, segment: &SegmentHeader, offset: u64) -> Found
 }
 
 #[cfg(test)]
+#[expect(clippy::indexing_slicing, reason = "where a test panics it has found something")]
 mod tests {
     use super::*;
     use proptest::prelude::*;

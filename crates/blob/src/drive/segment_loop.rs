@@ -146,7 +146,7 @@ impl SegmentLoop {
     }
 
     /// Takes what waits. `None`: nobody can send any more. `Some(Some(_))`: closing after this batch.
-    async fn gather(&mut self, batch: &mut Vec<Box<Job>>) -> Option<Option<Ticket>> {
+    async fn gather(&mut self, batch: &mut Vec<Job>) -> Option<Option<Ticket>> {
         let mut next = match self.deferred.take() {
             Some(job) => Some(job),
             None => Some(self.jobs.recv().await?),
@@ -165,13 +165,13 @@ impl SegmentLoop {
                 self.deferred = Some(job);
                 break;
             }
-            batch.push(job);
+            batch.push(*job);
             next = self.jobs.try_recv().ok();
         }
         Some(None)
     }
 
-    async fn turn(&mut self, batch: &mut Vec<Box<Job>>) {
+    async fn turn(&mut self, batch: &mut Vec<Job>) {
         if self.health.is_poisoned() {
             batch.clear(); // Dropped tickets are failures.
             return;
@@ -239,7 +239,7 @@ impl SegmentLoop {
     }
 
     /// Sees to it that there is a segment with room for the batch.
-    async fn make_room(&mut self, batch: &[Box<Job>], for_puts: bool) -> Result<(), Refusal> {
+    async fn make_room(&mut self, batch: &[Job], for_puts: bool) -> Result<(), Refusal> {
         let len: usize = batch.iter().map(|job| record_len(job.body_len())).sum();
         if let Some(active) = &self.active {
             if active.has_room(len, batch.len()) {
@@ -335,7 +335,7 @@ impl Active {
     }
 
     /// The batch as bytes, and what follows from it.
-    fn encode(&mut self, segments: &Segments, batch: &mut Vec<Box<Job>>) -> (Vec<u8>, Vec<Done>) {
+    fn encode(&mut self, segments: &Segments, batch: &mut Vec<Job>) -> (Vec<u8>, Vec<Done>) {
         let len: usize = batch.iter().map(|job| record_len(job.body_len())).sum();
         let mut bytes = Vec::with_capacity(blocks(len));
         let mut done = Vec::with_capacity(batch.len());

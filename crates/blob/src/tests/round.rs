@@ -213,6 +213,38 @@ async fn deleted_blobs_stay_deleted_and_compaction_gives_their_room_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tombstone_outlives_the_segment_it_stands_in() {
+    let bench = Bench::new(1);
+    let blobs = bench.open().await;
+    let write_many = async |blobs: &Blobs, count: u64| {
+        let mut written = Vec::new();
+        for number in 0..count {
+            written.push(write(blobs, redundancy(1, 0), &pattern(20_000, number)).await.unwrap());
+        }
+        written
+    };
+    // The first segment and a bit of the second; then tombstones for the first among what will all be dead.
+    let first = write_many(&blobs, 90).await;
+    let (dead, alive) = first.split_at(10);
+    blobs.delete(dead).await;
+    let second = write_many(&blobs, 90).await;
+    blobs.delete(&second).await;
+    let third = write_many(&blobs, 90).await;
+    assert!(blobs.compact().await.segments > 0);
+    while blobs.compact().await.segments > 0 {}
+    assert!(bench.segment_files(0).iter().any(|path| path.ends_with("0000000000000001.seg")));
+    assert!(!bench.segment_files(0).iter().any(|path| path.ends_with("0000000000000002.seg")));
+    drop(blobs);
+    let blobs = bench.open().await;
+    for blob in dead.iter().chain(&second) {
+        assert_eq!(blobs.check(blob).await.unwrap().whole, [], "a deleted blob is back");
+    }
+    for blob in alive.iter().chain(&third) {
+        assert!(blobs.check(blob).await.unwrap().is_whole());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn large_blobs_are_files_and_deleting_unlinks_them() {
     let bench = Bench::new(4);
     let blobs = bench.open().await;
