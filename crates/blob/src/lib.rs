@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use env::Env;
+use futures_util::{StreamExt, stream};
 use model::blob::{BlobRef, Redundancy};
 use model::ids::BlobId;
 use model::time::Timestamp;
@@ -62,6 +63,9 @@ pub use writer::{BlobWriter, Written};
 
 /// Longest descriptor of a blob, in bytes.
 pub const DESCRIPTOR_BYTES_MAX: usize = 64 * 1024;
+
+/// Files that one delete unlinks at once.
+const UNLINKS_AT_ONCE: usize = 16;
 
 /// The drives of an erasure set.
 #[derive(Clone, Debug)]
@@ -121,6 +125,7 @@ impl Blobs {
     pub async fn delete(&self, blobs: &[BlobRef]) -> DeleteOutcome {
         let mut outcome = DeleteOutcome::default();
         let mut places = Vec::new();
+        let mut files = Vec::new();
         let gather = Gather::new(0);
         for blob in blobs {
             let Ok(set) = self.store.set(blob.set) else {
@@ -135,12 +140,16 @@ impl Blobs {
                         places.push(place);
                         drive.kill(blob.id, shard, ticket).await;
                     }
-                    Ok(drive) => {
-                        if let Err(kind) = drive.remove_file(&blob.id, shard).await {
-                            outcome.note(place, kind);
-                        }
-                    }
+                    Ok(drive) => files.push((place, drive, blob.id, shard)),
                 }
+            }
+        }
+        let mut unlinks = stream::iter(files)
+            .map(async |(place, drive, id, shard)| (place, drive.remove_file(&id, shard).await))
+            .buffer_unordered(UNLINKS_AT_ONCE);
+        while let Some((place, unlinked)) = unlinks.next().await {
+            if let Err(kind) = unlinked {
+                outcome.note(place, kind);
             }
         }
         for (number, answer) in gather.all().await {

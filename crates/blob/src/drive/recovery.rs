@@ -60,11 +60,11 @@ pub(crate) async fn read_segment(
             }));
         }
         Ok((footer, Err(error))) => {
-            faults.push(fault(footer.data_end, &error));
+            faults.push(torn(footer.data_end, &error));
             salvaged = Some(footer);
         }
         Err(FormatError::NoMagic { .. } | FormatError::Cut { .. }) => {}
-        Err(error) => faults.push(fault(len.saturating_sub(SEGMENT_FOOTER_BYTES as u64), &error)),
+        Err(error) => faults.push(torn(len.saturating_sub(SEGMENT_FOOTER_BYTES as u64), &error)),
     }
     let start = file.read_at(0, SEGMENT_HEADER_BYTES).await?;
     let header = match SegmentHeader::decode(&start, number) {
@@ -81,13 +81,7 @@ pub(crate) async fn read_segment(
     let mut scan = Scan::new(header, end);
     scan.run(file).await?;
     faults.extend(scan.faults());
-    Ok(Ok(Contents {
-        header,
-        data_end: scan.data_end,
-        entries: scan.entries,
-        sealed: salvaged.is_some(),
-        faults,
-    }))
+    Ok(Ok(Contents { header, data_end: scan.data_end, entries: scan.entries, sealed: false, faults }))
 }
 
 type Footing = Result<(SegmentFooter, Result<Vec<Entry>, FormatError>), FormatError>;
@@ -105,6 +99,11 @@ async fn read_footer(file: &Arc<dyn File>, number: u32, len: u64) -> io::Result<
 
 fn fault(offset: u64, reason: &impl ToString) -> Fault {
     Fault { offset, reason: reason.to_string(), may_be_torn: false }
+}
+
+/// A crash while a segment is being sealed leaves this.
+fn torn(offset: u64, reason: &impl ToString) -> Fault {
+    Fault { may_be_torn: true, ..fault(offset, reason) }
 }
 
 /// Bytes that did not check, between the batches around them.

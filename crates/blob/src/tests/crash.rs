@@ -16,6 +16,7 @@ fn options() -> BlobOptions {
         packed_shard_bytes_max: 8 << 10,
         segment_bytes_max: 1, // The least there is.
         reserve_bytes: Some(0),
+        compact_dead_percent_min: 20,
         ..BlobOptions::default()
     }
 }
@@ -39,13 +40,17 @@ struct Known {
     alive: Vec<(BlobRef, Bytes)>,
     /// Deleted and acknowledged, of packed blobs.
     gone: Vec<BlobRef>,
+    /// Segments compacted.
+    compacted: u32,
 }
 
 /// Writes several at once, deletes some, compacts: a fixed course of events.
 async fn workload(env: Env, known: &mut Known, rounds: u64) {
     let blobs = open(env).await;
     for round in 0..rounds {
-        let sizes = [100, 9_000, 14_000, 15_000, 30_000 + round as usize * 1000, 150_000];
+        let small = (0..12).map(|number| 9_000 + number * 500);
+        let large = [20_000 + round as usize * 1000, 150_000];
+        let sizes: Vec<usize> = small.chain([100]).chain(large).collect();
         let writes = sizes.iter().zip(0u64..).map(|(size, number)| {
             let blobs = blobs.clone();
             let bytes = pattern(*size, round * 100 + number);
@@ -64,7 +69,7 @@ async fn workload(env: Env, known: &mut Known, rounds: u64) {
         blobs.delete(&dead).await;
         known.gone.extend(dead.into_iter().filter(|blob| blob.size_bytes < 16_000));
         if round % 3 == 2 {
-            blobs.compact().await;
+            known.compacted += blobs.compact().await.segments;
         }
     }
     blobs.close().await;
@@ -118,19 +123,20 @@ fn crash_everywhere(crash: Crash, rounds: u64, points: u64) {
 
 #[test]
 fn after_a_power_cut_anywhere_every_acknowledged_blob_reads_back() {
-    crash_everywhere(Crash::PowerCut, 5, 150);
+    crash_everywhere(Crash::PowerCut, 6, 250);
 }
 
 #[test]
 fn after_a_kill_anywhere_every_acknowledged_blob_reads_back() {
-    crash_everywhere(Crash::Kill, 3, 60);
+    crash_everywhere(Crash::Kill, 6, 100);
 }
 
 #[test]
 fn without_a_crash_all_is_there() {
     let simulation = Simulation::with_drives(9, DRIVES, 1 << 30);
     let mut known = Known::default();
-    simulation.run(|env| workload(env, &mut known, 8)).finished();
+    simulation.run(|env| workload(env, &mut known, 9)).finished();
+    assert!(known.compacted >= 4, "the course of events has compactions in it: {}", known.compacted);
     simulation.run(|env| verify(env, &known)).finished();
 }
 
