@@ -1,13 +1,15 @@
 //! Buckets. Deleting one follows decision 0001: it is marked, every partition that holds nothing of it is fenced, and only
 //! then the bucket goes; a put that comes in between finds the fence in its own transaction.
 
-use meta::table::Stored;
+use std::ops::Bound;
+
+use meta::table::{Stored, after_prefix};
 use meta::{MetaError, Txn};
 use model::bucket::{BucketRecord, BucketState};
 use model::ids::{BucketId, PartitionId};
 use model::time::Timestamp;
 
-use crate::tables::{Buckets, Fences, Mark, Usage};
+use crate::tables::{Buckets, Fences, Mark, Uploads, Usage, bucket_prefix};
 use crate::types::BucketInfo;
 use crate::{ATTEMPTS_MAX, ObjectError, Objects};
 
@@ -35,8 +37,13 @@ impl Objects {
                     });
                 }
                 drop(txn);
-                self.finish_delete(name, found.row.id).await?;
-                continue;
+                match self.finish_delete(name, found.row.id).await {
+                    // Whoever else was deleting it has ended: the next look tells how.
+                    Ok(()) | Err(ObjectError::NoSuchBucket { .. } | ObjectError::BucketNotEmpty { .. }) => {
+                        continue;
+                    }
+                    Err(error) => return Err(error),
+                }
             }
             let row = BucketRecord {
                 id: self.new_bucket_id(),
@@ -81,10 +88,10 @@ impl Objects {
         let mut after: Option<String> = None;
         loop {
             let start = match &after {
-                Some(name) => std::ops::Bound::Excluded(name.as_bytes()),
-                None => std::ops::Bound::Unbounded,
+                Some(name) => Bound::Excluded(name.as_bytes()),
+                None => Bound::Unbounded,
             };
-            let page = reader.scan::<Buckets>((start, std::ops::Bound::Unbounded), PAGE)?;
+            let page = reader.scan::<Buckets>((start, Bound::Unbounded), PAGE)?;
             let is_last = page.len() < PAGE;
             after = page.last().map(|(name, _)| name.clone());
             let active = page.into_iter().filter(|(_, found)| found.row.state == BucketState::Active);
@@ -95,7 +102,7 @@ impl Objects {
         }
     }
 
-    /// Deletes an empty bucket. Uploads in progress do not keep it; the collector takes their parts.
+    /// Deletes an empty bucket. Uploads in progress do not keep it: they are aborted.
     ///
     /// # Errors
     /// [`ObjectError::NoSuchBucket`], [`ObjectError::BucketNotEmpty`].
@@ -135,7 +142,7 @@ impl Objects {
     /// Where the records can't be read or written.
     pub async fn finish_deletes(&self) -> Result<(), ObjectError> {
         let reader = self.inner.meta.reader(self.system()).await?;
-        let all = (std::ops::Bound::Unbounded, std::ops::Bound::Unbounded);
+        let all = (Bound::Unbounded, Bound::Unbounded);
         for (name, found) in reader.scan::<Buckets>(all, usize::MAX)? {
             if found.row.state == BucketState::Deleting {
                 match self.finish_delete(&name, found.row.id).await {
@@ -158,6 +165,9 @@ impl Objects {
             }
             self.set_bucket_state(name, id, BucketState::Active).await?;
             return Err(ObjectError::BucketNotEmpty { bucket: name.to_owned() });
+        }
+        for partition in self.inner.meta.partitions() {
+            self.abort_uploads(partition, id).await?;
         }
         let mut txn = self.system_txn().await?;
         let found = txn.get::<Buckets>(&name.to_owned())?;
@@ -189,6 +199,27 @@ impl Objects {
             }
         }
         Err(ObjectError::Contended)
+    }
+
+    /// Aborts the uploads of a bucket that is fenced: no new one can begin.
+    async fn abort_uploads(&self, partition: PartitionId, id: BucketId) -> Result<(), ObjectError> {
+        let prefix = bucket_prefix(id);
+        let end = after_prefix(&prefix);
+        let end = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        loop {
+            let reader = self.inner.meta.reader(partition).await?;
+            let uploads = reader.scan::<Uploads>((Bound::Included(&prefix), end), PAGE)?;
+            let is_last = uploads.len() < PAGE;
+            for (key, _) in uploads {
+                match self.abort(&key).await {
+                    Ok(()) | Err(ObjectError::NoSuchUpload) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            if is_last {
+                return Ok(());
+            }
+        }
     }
 
     async fn unfence(&self, partition: PartitionId, id: BucketId) -> Result<(), ObjectError> {

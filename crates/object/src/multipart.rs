@@ -22,7 +22,8 @@ use crate::types::{
 };
 use crate::{ATTEMPTS_MAX, ObjectError, Objects, bucket, content};
 
-type UploadKey = (model::ids::BucketId, String, UploadId);
+/// What names an upload.
+pub(crate) type UploadKey = (model::ids::BucketId, String, UploadId);
 
 impl Objects {
     /// Begins an upload.
@@ -108,18 +109,21 @@ impl Objects {
         key: &str,
         upload: UploadId,
     ) -> Result<(), ObjectError> {
-        let path = (bucket.id, key.to_owned());
+        self.abort(&(bucket.id, key.to_owned(), upload)).await
+    }
+
+    pub(crate) async fn abort(&self, id: &UploadKey) -> Result<(), ObjectError> {
+        let path = (id.0, id.1.clone());
         for _ in 0..ATTEMPTS_MAX {
             let mut txn = self.begin(&path).await?;
-            let id = (path.0, path.1.clone(), upload);
-            if txn.get::<Uploads>(&id)?.is_none() {
+            if txn.get::<Uploads>(id)?.is_none() {
                 return Err(ObjectError::NoSuchUpload);
             }
-            txn.get::<UploadMarks>(&id)?;
-            let bytes = self.parts(&txn, &id)?.iter().map(|(_, part)| part.row.size_bytes).sum();
-            end_upload(&mut txn, &id, bytes);
-            let record = ReclaimRecord::Parts { bucket: path.0, key: path.1.clone(), upload };
-            txn.put::<Reclaim>(upload.bytes(), &record);
+            txn.get::<UploadMarks>(id)?;
+            let bytes = self.parts(&txn, id)?.iter().map(|(_, part)| part.row.size_bytes).sum();
+            end_upload(&mut txn, id, bytes);
+            let (bucket, key, upload) = id.clone();
+            txn.put::<Reclaim>(upload.bytes(), &ReclaimRecord::Parts { bucket, key, upload });
             match txn.commit().await {
                 Ok(_) => return Ok(()),
                 Err(MetaError::Conflict) => {}

@@ -173,3 +173,23 @@ fn a_bucket_with_objects_stays_and_an_empty_one_goes() {
         assert!(keys(objects, &again).await.is_empty());
     });
 }
+
+#[test]
+fn a_deleted_bucket_takes_its_uploads_along() {
+    on_stores(async |objects, bucket, env| {
+        let upload = objects.create_upload(bucket, "big", UploadRequest::default()).await.unwrap();
+        let mut writer = objects.begin_part(bucket, "big", upload, 1, None).await.unwrap();
+        writer.write(content(1, 300_000)).await.unwrap();
+        writer.commit(facts(&content(1, 300_000))).await.unwrap();
+        objects.delete_bucket("photos").await.unwrap();
+        assert!(matches!(objects.upload(bucket, "big", upload).await, Err(ObjectError::NoSuchUpload)));
+        let mut reclaimed = 0;
+        for _ in 0..3 {
+            env.clock.sleep(std::time::Duration::from_secs(10)).await;
+            for partition in objects.meta().partitions() {
+                reclaimed += objects.reclaim(partition, 100).await.unwrap().blobs;
+            }
+        }
+        assert_eq!(reclaimed, 1);
+    });
+}
