@@ -238,6 +238,14 @@ mod tests {
     }
 
     #[test]
+    fn the_document_shows_a_file_as_it_is() {
+        let document = include_str!("../../../docs/formats/drive.md");
+        let sample = document.split("```\n").find(|block| block.contains("\nstore 9c1e")).unwrap();
+        let format = DriveFormat::decode(sample).unwrap();
+        assert_eq!((format.encode().as_str(), format.map.drive_count()), (sample, 2));
+    }
+
+    #[test]
     fn a_newer_version_says_so() {
         let text = sample().encode().replace("format 1", "format 9");
         assert_eq!(DriveFormat::decode(&text), Err(DecodeError::Newer(9)));
