@@ -26,7 +26,7 @@ pub(crate) async fn create_bucket(call: &Call<'_>, body: &mut IncomingBody) -> R
     let limit = call.shared.options.limits.xml_body_bytes_max;
     let document = call.document(body, call.input.headers, limit).await?;
     let input = CreateBucketInput::parse(&call.input, Some(&document))?;
-    refuse_write(call.input.headers)?;
+    refuse_write(call.operation, call.input.headers)?;
     refuse_unbuilt(&input)?;
     let configuration = input.create_bucket_configuration.unwrap_or_default();
     let region = configuration.location_constraint.unwrap_or_default();

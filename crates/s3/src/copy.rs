@@ -102,7 +102,7 @@ fn checksum_of_copy(asked: Option<ChecksumAlgorithm>, source: &OpenObject) -> Ch
 
 pub(crate) async fn copy_object(call: &Call<'_>) -> Result<Response, S3Error> {
     let mut input: CopyObjectInput = call.parse()?;
-    refuse_write(call.input.headers)?;
+    refuse_write(call.operation, call.input.headers)?;
     let source = Source::parse(&input.copy_source)?;
     check_self_copy(&input, &source)?;
     let asked = input.checksum_algorithm.map(algorithm).transpose()?;

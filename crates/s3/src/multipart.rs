@@ -30,7 +30,7 @@ pub(crate) const CHECKSUM_DEFAULT: (ChecksumAlgorithm, ChecksumType) =
 
 pub(crate) async fn create_multipart_upload(call: &Call<'_>) -> Result<Response, S3Error> {
     let mut input: CreateMultipartUploadInput = call.parse()?;
-    refuse_write(call.input.headers)?;
+    refuse_write(call.operation, call.input.headers)?;
     let algorithm = input.checksum_algorithm.map(algorithm).transpose()?;
     let checksum = checksum_of_upload(algorithm, input.checksum_type.map(kind_of))?;
     let attributes = described!(input).attributes()?;

@@ -16,7 +16,7 @@ use crate::unsupported::refuse_write;
 
 pub(crate) async fn put_object(call: &Call<'_>, body: &mut IncomingBody) -> Result<Response, S3Error> {
     let mut input: PutObjectInput = call.parse()?;
-    refuse_write(call.input.headers)?;
+    refuse_write(call.operation, call.input.headers)?;
     let attributes = described!(input).attributes()?;
     let storage_class = storage_class(input.storage_class)?;
     let condition = conditions::of_write(input.if_match.as_deref(), input.if_none_match.as_deref());
@@ -73,16 +73,21 @@ pub(crate) fn version_text(version: model::ids::VersionId) -> String {
     if version.is_null() { "null".to_owned() } else { version.to_string() }
 }
 
-/// A version as requests name it.
+/// A version as requests name it. What looks like the id of another store's version is one that is not here.
 ///
 /// # Errors
 /// `InvalidArgument` for what no version is called.
 pub(crate) fn version_named(text: Option<&str>) -> Result<Option<model::ids::VersionId>, S3Error> {
     use model::ids::VersionId;
+    const ELSEWHERE: VersionId = VersionId::from_bytes([0xff; 16]);
+    let is_id = |text: &str| {
+        text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+    };
     match text {
         None => Ok(None),
         Some("null") => Ok(Some(VersionId::NULL)),
         Some(text) => VersionId::from_hex(text)
+            .or(is_id(text).then_some(ELSEWHERE))
             .map(Some)
             .ok_or_else(|| S3Error::argument("Invalid version id specified", "versionId", text)),
     }
@@ -101,6 +106,7 @@ mod tests {
             assert_eq!(version_named(Some(&version_text(version))), Ok(Some(version)));
         }
         assert_eq!(version_named(None), Ok(None));
+        assert!(version_named(Some("3sL4kqtJlcpXroDTDmJ.rmSpXd3dIbrH")).is_ok());
         assert_eq!(version_named(Some("x")).unwrap_err().code, ErrorCode::InvalidArgument);
     }
 

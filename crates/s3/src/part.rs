@@ -22,7 +22,7 @@ use crate::unsupported::refuse_write;
 
 pub(crate) async fn upload_part(call: &Call<'_>, body: &mut IncomingBody) -> Result<Response, S3Error> {
     let input: UploadPartInput = call.parse()?;
-    refuse_write(call.input.headers)?;
+    refuse_write(call.operation, call.input.headers)?;
     let number = part_number(input.part_number)?;
     let mut spec = call.body_spec(PART_SIZE_BYTES_MAX)?;
     let length = required_length(&mut spec, body)?;
@@ -60,7 +60,7 @@ fn check_algorithm(upload: &UploadInfo, sent: Option<ChecksumAlgorithm>) -> Resu
 
 pub(crate) async fn upload_part_copy(call: &Call<'_>) -> Result<Response, S3Error> {
     let input: UploadPartCopyInput = call.parse()?;
-    refuse_write(call.input.headers)?;
+    refuse_write(call.operation, call.input.headers)?;
     let number = part_number(input.part_number)?;
     let source = Source::parse(&input.copy_source)?;
     let condition = conditions::of_read(
