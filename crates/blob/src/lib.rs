@@ -140,12 +140,12 @@ impl Blobs {
                         places.push(place);
                         drive.kill(blob.id, shard, ticket).await;
                     }
-                    Ok(drive) => files.push((place, drive, blob.id, shard)),
+                    Ok(drive) => files.push((place, Arc::clone(drive), blob.id, shard)),
                 }
             }
         }
         let mut unlinks = stream::iter(files)
-            .map(async |(place, drive, id, shard)| (place, drive.remove_file(&id, shard).await))
+            .map(|(place, drive, id, shard)| async move { (place, drive.remove_file(&id, shard).await) })
             .buffer_unordered(UNLINKS_AT_ONCE);
         while let Some((place, unlinked)) = unlinks.next().await {
             if let Err(kind) = unlinked {
