@@ -179,7 +179,7 @@ fn address(flag: Option<&str>, settings: &mut Settings<'_>) -> Result<Address, C
     let Some(given) = settings.get("--address", flag, &["RUSTFS_ADDRESS", "MINIO_ADDRESS"]) else {
         return Ok(Address { host: None, port: PORT_DEFAULT });
     };
-    parse_address(&given.value).ok_or_else(|| ConfigError::Value {
+    parse_address(&given.value).ok_or(ConfigError::Value {
         name: given.name,
         value: given.value,
         wanted: "an address is written :9000, 127.0.0.1:9000, [::1]:9000 or host:9000",

@@ -37,9 +37,12 @@ const TLS: &str = "TLS is";
 const KMS: &str = "server-side encryption with a KMS is";
 const TUNING: &str = "choosing a profile of buffers is";
 
+/// Flag, value given, variables, default, what it is about.
+type Row<'a> = (&'static str, &'a Option<String>, &'static [&'static str], &'static str, &'static str);
+
 fn table(arguments: &ServerArguments) -> Vec<Later<'_>> {
     let later = &arguments.later;
-    let rows: Vec<(&'static str, &Option<String>, &'static [&'static str], &'static str, &'static str)> = vec![
+    let rows: Vec<Row<'_>> = vec![
         ("--tls-path", &later.tls_path, &["RUSTFS_TLS_PATH"], "", TLS),
         (
             "--console-address",

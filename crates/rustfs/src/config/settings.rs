@@ -74,7 +74,7 @@ impl<'a> Settings<'a> {
         let Some(setting) = self.get(flag, given, names) else {
             return Ok(default);
         };
-        boolean(&setting.value).ok_or_else(|| ConfigError::Value {
+        boolean(&setting.value).ok_or(ConfigError::Value {
             name: setting.name,
             value: setting.value,
             wanted: "write true or false",
