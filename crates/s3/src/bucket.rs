@@ -41,7 +41,7 @@ pub(crate) async fn create_bucket(call: &Call<'_>, body: &mut IncomingBody) -> R
         other => other?,
     };
     let location =
-        if call.is_virtual_host { format!("{}/", call.endpoint) } else { format!("/{}", input.bucket) };
+        if call.is_virtual_host { format!("{}/", call.endpoint()) } else { format!("/{}", input.bucket) };
     let output = CreateBucketOutput { location: Some(location), ..CreateBucketOutput::default() };
     Ok(answer(call.operation, &output))
 }

@@ -115,11 +115,13 @@ impl Shared {
             Ok(place) => (self.serve(parts, &mut body, peer).await, Some(place)),
             Err(error) => (Err(error), None),
         };
+        let is_lost = result.as_ref().is_err_and(is_of_a_lost_body);
         let mut response = match result {
             Ok(response) => response,
             Err(error) => refusal(parts, &error, &id),
         };
-        if !self.drain(parts, &mut body).await && parts.version < Version::HTTP_2 {
+        let goes_on = !is_lost && self.drain(parts, &mut body).await;
+        if !goes_on && parts.version < Version::HTTP_2 {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         id.write(response.headers_mut());
@@ -148,8 +150,6 @@ impl Shared {
             return Err(not_built(operation, &sender.who));
         };
         let authorized = self.iam.authorize(&sender.who, action, resource)?;
-        let host = addressing::host(parts);
-        let scheme = if peer.is_tls { "https" } else { "http" };
         let call = Call {
             shared: self,
             operation,
@@ -163,7 +163,8 @@ impl Shared {
             _authorized: authorized,
             payload: sender.payload,
             seed: sender.seed,
-            endpoint: format!("{scheme}://{host}"),
+            host: addressing::host(parts),
+            is_tls: peer.is_tls,
             path: parts.uri.path(),
             is_virtual_host,
         };
@@ -225,6 +226,11 @@ impl Shared {
             () = self.env.clock.sleep(limits.drain_time_max) => false,
         }
     }
+}
+
+/// Nothing more is to be expected of such a body.
+fn is_of_a_lost_body(error: &S3Error) -> bool {
+    matches!(error.code, ErrorCode::RequestTimeout | ErrorCode::IncompleteBody)
 }
 
 fn refusal(parts: &Parts, error: &S3Error, id: &RequestId<'_>) -> Response {

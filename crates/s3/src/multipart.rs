@@ -124,7 +124,7 @@ pub(crate) async fn complete_multipart_upload(
     let completed = call.shared.objects.complete_upload(&bucket, &input.key, id, request).await;
     let put = completed.map_err(|error| conditions::write_error(error, has_condition))?;
     let mut output = CompleteMultipartUploadOutput {
-        location: Some(format!("{}{}", call.endpoint, call.path)),
+        location: Some(format!("{}{}", call.endpoint(), call.path)),
         bucket: Some(input.bucket),
         key: Some(input.key),
         etag: Some(format!("\"{}\"", put.etag)),

@@ -32,8 +32,9 @@ pub(crate) struct Call<'a> {
     pub(crate) _authorized: Authorized,
     pub(crate) payload: PayloadKind,
     pub(crate) seed: Option<ChunkSeed>,
-    /// `http://host`, as the client knows this server.
-    pub(crate) endpoint: String,
+    /// As the client knows this server, with the port.
+    pub(crate) host: &'a str,
+    pub(crate) is_tls: bool,
     /// The path as it was sent.
     pub(crate) path: &'a str,
     /// Whether the bucket stands in the host.
@@ -70,6 +71,12 @@ impl Call<'_> {
     /// Asks for a further right: of a copy's source, of one of many keys.
     pub(crate) fn authorize(&self, action: Action, bucket: &str, key: &str) -> Result<Authorized, S3Error> {
         Ok(self.shared.iam.authorize(self.who, action, Resource::Object { bucket, key })?)
+    }
+
+    /// `http://host`, as the client knows this server.
+    pub(crate) fn endpoint(&self) -> String {
+        let scheme = if self.is_tls { "https" } else { "http" };
+        format!("{scheme}://{}", self.host)
     }
 
     /// The canonical id of who asks; empty for anonymous.
