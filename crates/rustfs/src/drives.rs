@@ -66,7 +66,8 @@ pub enum DrivesError {
     },
     /// Parity that the drives don't allow.
     #[error(
-        "RUSTFS_STORAGE_CLASS_{class} asks for EC:{asked}, but {most} is the most that sets of {width} drives can have: choose less, or give more drives"
+        "RUSTFS_STORAGE_CLASS_{class} asks for EC:{asked}, but {most} is the most that sets of {width} drives can have: \
+         choose less, or give more drives"
     )]
     Parity {
         /// `STANDARD` or `RRS`.

@@ -57,7 +57,8 @@ const REFUSAL_TIME_MAX: Duration = Duration::from_secs(2);
 /// How long to wait after the operating system could not give a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-const TOO_MANY: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>SlowDown</Code><Message>Please reduce your request rate: this server has as many connections as it takes.</Message></Error>";
+const TOO_MANY: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>SlowDown</Code><Message>\
+    Please reduce your request rate: this server has as many connections as it takes.</Message></Error>";
 
 /// Who answers requests.
 pub trait Respond: Send + Sync + 'static {
@@ -192,7 +193,8 @@ fn take<S: Respond>(stream: TcpStream, peer: SocketAddr, shared: &Arc<Shared<S>>
 /// Tells the client to slow down. Its request is read and thrown away, or the answer would be lost with the connection.
 async fn refuse(mut stream: TcpStream) -> io::Result<()> {
     let answer = format!(
-        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/xml\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{TOO_MANY}",
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/xml\r\nRetry-After: 1\r\nConnection: close\r\n\
+         Content-Length: {}\r\n\r\n{TOO_MANY}",
         TOO_MANY.len()
     );
     stream.write_all(answer.as_bytes()).await?;

@@ -15,7 +15,8 @@ pub const DRIVES_MAX: usize = 10_000;
 pub enum VolumeError {
     /// None were given.
     #[error(
-        "no drives were given: name at least one folder, as in `rustfs server /data` or `rustfs server /data{{1...4}}`, or set RUSTFS_VOLUMES"
+        "no drives were given: name at least one folder, as in `rustfs server /data` or `rustfs server /data{{1...4}}`, \
+         or set RUSTFS_VOLUMES"
     )]
     None,
     /// A URL.

@@ -50,7 +50,8 @@ fn a_newcomer_is_told_what_is_needed() {
         "works from this machine only",
         "Console     comes with a later release",
         "Store       abababababababababababababababab, made now\n",
-        "Drives      /data1  ok\n            /data2  being refilled from the others\n            /data3  ok\n            set 0 slot 3  MISSING\n",
+        "Drives      /data1  ok\n            /data2  being refilled from the others\n",
+        "            /data3  ok\n            set 0 slot 3  MISSING\n",
         "Redundancy  survives the loss of any 2 of 4 drives\n",
         "warning: /data4 can't be used.\n",
     ] {

@@ -150,7 +150,8 @@ pub(super) fn reason(env: &Env, path: &Path, error: &io::Error) -> String {
             let belongs = owner
                 .map_or_else(String::new, |owner| format!("{} belongs to user {owner}; ", path.display()));
             format!(
-                "permission denied. {belongs}this server runs as user {user}: run `chown -R {user}:{group} {}`, or start it as a user that may write there",
+                "permission denied. {belongs}this server runs as user {user}: \
+                 run `chown -R {user}:{group} {}`, or start it as a user that may write there",
                 path.display()
             )
         }
