@@ -4,6 +4,7 @@
 //! (with `Expect: 100-continue`, the HTTP server asks for the body when it is first read). Always true: every answer has
 //! the ids of its request, and a connection whose rest is unknown is closed.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -25,9 +26,9 @@ use crate::proxy::{Network, Peer, forwarded_hosts};
 use crate::request::{Call, IncomingBody};
 use crate::response::{RequestId, RequestIds, Response, ResponseBody, error_answer};
 use crate::route::{Target, route};
-use crate::upload_listing;
 use crate::wire::{Query, RequestParts};
 use crate::{acl, addressing, bucket, copy, listing, multipart, object_delete, object_get, object_put, part};
+use crate::{presigned_headers, upload_listing};
 
 /// How the front serves.
 #[derive(Clone, Debug)]
@@ -106,6 +107,8 @@ struct Sender {
     who: Principal,
     payload: PayloadKind,
     seed: Option<ChunkSeed>,
+    /// Whether the signature stands in the URL.
+    is_presigned: bool,
 }
 
 impl Shared {
@@ -150,6 +153,10 @@ impl Shared {
             return Err(not_built(operation, &sender.who));
         };
         let authorized = self.iam.authorize(&sender.who, action, resource)?;
+        let headers = match sender.is_presigned {
+            true => presigned_headers::with_query(&parts.headers, &query),
+            false => Cow::Borrowed(&parts.headers),
+        };
         let call = Call {
             shared: self,
             operation,
@@ -157,7 +164,7 @@ impl Shared {
                 bucket: target.bucket.as_deref(),
                 key: target.key.as_deref(),
                 query: &query,
-                headers: &parts.headers,
+                headers: &headers,
             },
             who: &sender.who,
             _authorized: authorized,
@@ -185,7 +192,8 @@ impl Shared {
         let now = i64::try_from(self.env.clock.now().millis()).unwrap_or(i64::MAX);
         let claim = match auth::present(&request, now, auth::Options::default())? {
             Presented::Anonymous { payload } => {
-                return Ok(Sender { who: Principal::Anonymous, payload, seed: None });
+                let who = Principal::Anonymous;
+                return Ok(Sender { who, payload, seed: None, is_presigned: false });
             }
             Presented::Signed(claim) => claim,
         };
@@ -197,7 +205,8 @@ impl Shared {
             return Err(S3Error::new(ErrorCode::InvalidToken));
         }
         let who = self.iam.principal(&verified.access_key);
-        Ok(Sender { who, payload: verified.payload, seed: verified.seed })
+        let is_presigned = verified.presigned;
+        Ok(Sender { who, payload: verified.payload, seed: verified.seed, is_presigned })
     }
 
     /// Leaves the connection where the next request begins, if that costs little. False where it must be closed.

@@ -26,6 +26,7 @@ mod object_get;
 mod object_put;
 mod overload;
 mod part;
+mod presigned_headers;
 mod proxy;
 mod range;
 mod request;

@@ -216,3 +216,45 @@ impl RequestIds {
         RequestId { request: format!("{:016X}", mixed ^ (mixed >> 31)), host: &self.host }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use futures_util::stream::iter;
+    use http_body_util::BodyExt;
+
+    use super::*;
+
+    fn sent(chunks: Vec<Result<Bytes, ObjectError>>, left_bytes: u64) -> Result<Bytes, ResponseError> {
+        let chunks = Box::pin(iter(chunks));
+        let body = ResponseBody::of(Content::Stream { chunks, left_bytes });
+        assert_eq!(body.size_hint().exact(), Some(left_bytes));
+        body.collect().now_or_never().unwrap().map(|body| body.to_bytes())
+    }
+
+    fn bytes(text: &'static str) -> Result<Bytes, ObjectError> {
+        Ok(Bytes::from_static(text.as_bytes()))
+    }
+
+    #[test]
+    fn a_body_that_is_not_whole_ends_in_an_error() {
+        assert_eq!(sent(vec![bytes("ab"), bytes("c")], 3).unwrap(), "abc");
+        assert!(matches!(sent(vec![bytes("ab")], 3), Err(ResponseError::Length { left_bytes: 1 })));
+        assert!(matches!(
+            sent(vec![bytes("ab"), bytes("cd")], 3),
+            Err(ResponseError::Length { left_bytes: 1 })
+        ));
+        let lost = sent(vec![bytes("ab"), Err(ObjectError::Replaced), bytes("c")], 3);
+        assert!(matches!(lost, Err(ResponseError::Object(ObjectError::Replaced))));
+    }
+
+    #[test]
+    fn ids_of_requests_differ() {
+        let ids = RequestIds { host: "host".to_owned(), next: AtomicU64::new(7) };
+        let mut seen: Vec<String> = (0..1000).map(|_| ids.next().request).collect();
+        assert!(seen.iter().all(|id| id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_hexdigit())));
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!(seen.len(), 1000);
+    }
+}
