@@ -1,6 +1,7 @@
 """If-Match, If-None-Match, If-Modified-Since and If-Unmodified-Since of GetObject and HeadObject."""
 
 import time
+from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 
 import pytest
@@ -9,6 +10,10 @@ from harness.errors import refused
 
 OLD = "Sat, 29 Oct 1994 19:43:31 GMT"
 FUTURE = "Fri, 29 Oct 2100 19:43:31 GMT"
+
+
+def http_date(when: datetime) -> str:
+    return format_datetime(when.astimezone(timezone.utc), usegmt=True)
 
 
 @pytest.fixture
@@ -53,12 +58,10 @@ def test_if_modified_since_long_ago_holds(get):
 
 def test_if_modified_since_then_is_304(s3, bucket, get, put):
     modified = s3.head_object(Bucket=bucket, Key="foo")["LastModified"]
-    exactly = get(If_Modified_Since=format_datetime(modified, usegmt=True))
+    exactly = get(If_Modified_Since=http_date(modified))
     assert (exactly.status, exactly.headers["etag"]) == (304, put["ETag"])
     time.sleep(1.1)
-    from datetime import timedelta
-
-    answer = get(If_Modified_Since=format_datetime(modified + timedelta(seconds=1), usegmt=True))
+    answer = get(If_Modified_Since=http_date(modified + timedelta(seconds=1)))
     assert (answer.status, answer.reason, answer.headers["etag"]) == (304, "Not Modified", put["ETag"])
 
 
