@@ -1,7 +1,8 @@
 //! Deleting objects. Keys of one partition that are deleted together are one transaction.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use futures_util::future::join_all;
-use hashbrown::HashMap;
 use meta::{MetaError, Txn};
 use model::ids::PartitionId;
 use model::object::Content;
@@ -30,7 +31,7 @@ impl Objects {
         requests: Vec<DeleteRequest>,
     ) -> Vec<Result<Deleted, ObjectError>> {
         let mut results: Vec<Option<Result<Deleted, ObjectError>>> = requests.iter().map(|_| None).collect();
-        let mut by_partition: HashMap<PartitionId, Vec<(usize, &DeleteRequest)>> = HashMap::new();
+        let mut by_partition: BTreeMap<PartitionId, Vec<(usize, &DeleteRequest)>> = BTreeMap::new();
         for (position, request) in requests.iter().enumerate() {
             let partition = self.partition(bucket.id, &request.key);
             by_partition.entry(partition).or_default().push((position, request));
@@ -63,13 +64,9 @@ impl Objects {
                 Err(error) => return all_failed(keys, &error),
             };
             let mut results = Vec::with_capacity(keys.len());
-            let mut seen = HashMap::new();
+            let mut gone = BTreeSet::new();
             for (position, request) in keys {
-                let first = *seen.entry(request.key.as_str()).or_insert(*position) == *position;
-                // A key named twice is deleted once: the second finds it gone.
-                let result =
-                    if first { delete_key(&mut txn, bucket, request) } else { Ok(Deleted::default()) };
-                results.push((*position, result));
+                results.push((*position, delete_key(&mut txn, bucket, request, &mut gone)));
             }
             if txn.is_empty() {
                 return results;
@@ -84,19 +81,22 @@ impl Objects {
     }
 }
 
-fn delete_key(
+/// Deletes a key, which is `gone` then: one that is named twice is deleted once, and the second finds it gone.
+fn delete_key<'a>(
     txn: &mut Txn<'_>,
     bucket: &BucketInfo,
-    request: &DeleteRequest,
+    request: &'a DeleteRequest,
+    gone: &mut BTreeSet<&'a str>,
 ) -> Result<Deleted, ObjectError> {
     let path: Path = (bucket.id, request.key.clone());
-    let current = txn.get::<Current>(&path)?;
+    let current = txn.get::<Current>(&path)?.filter(|_| !gone.contains(request.key.as_str()));
     let current = current.filter(|current| request.version.is_none_or(|version| version == current.row.id));
     request.condition.check(current.as_ref().and_then(content::facts))?;
     let Some(current) = current else {
         return Ok(Deleted { version: request.version, is_delete_marker: false });
     };
     content::remove(txn, &path, &current);
+    gone.insert(&request.key);
     let is_delete_marker = current.row.content == Content::DeleteMarker;
     Ok(Deleted { version: request.version, is_delete_marker })
 }

@@ -113,8 +113,14 @@ impl Timeline {
         match moments.waiting.pop_first() {
             Some(((deadline_ns, _), waker)) if deadline_ns <= moments.end_ns => {
                 moments.now_ns = moments.now_ns.max(deadline_ns);
+                let root = moments.root.clone();
                 drop(moments);
                 waker.wake();
+                // Nobody may be behind that waker: what waited is held by a future that is not polled now, such as a read
+                // ahead. Then nothing runs and the thread would sleep for ever, so something has to.
+                if let Some(root) = root {
+                    root.wake();
+                }
             }
             _ => {
                 drop(moments);
