@@ -171,6 +171,21 @@ impl Meta {
         leader.is_some_and(|leader| leader.events.as_ref().is_some_and(|events| !events.is_closed()))
     }
 
+    /// Whether a drive has a vote in every partition that belongs on it: then it holds all that was acknowledged of them, or
+    /// gets it with the next entry. False while a new drive is being filled, and where a leader can't be asked.
+    #[must_use]
+    pub fn votes_everywhere(&self, drive: DriveId) -> bool {
+        let id = cluster::map::raft_id(&drive);
+        open::partitions(&self.map).zip(&self.views).all(|(partition, view)| {
+            let belongs = cluster::placement::replica_drives(&self.map, partition).contains(&drive);
+            let votes = || {
+                let applied = machine::Applied::load(&*view.current()?.engine, partition).ok()??;
+                Some(applied.voters.contains(&id) && applied.voters_outgoing.is_empty())
+            };
+            !belongs || votes() == Some(true)
+        })
+    }
+
     /// Reads a partition; waits for its leader where an election is under way.
     ///
     /// # Errors

@@ -296,7 +296,9 @@ fn a_new_drive_is_filled_and_then_counts() {
     let filled = store.simulation.run(async |env| {
         let meta = store.open(&env, &store.all(), false).await;
         put(&meta, 50).await.unwrap();
+        assert!(!meta.votes_everywhere(store.map.sets[0][2]));
         env.clock.sleep(std::time::Duration::from_secs(20)).await;
+        assert!(meta.votes_everywhere(store.map.sets[0][2]));
         put(&meta, 51).await.unwrap();
         meta.close().await;
     });

@@ -1,6 +1,6 @@
 //! Whether reads and writes would work now, and if not, why.
 
-use blob::DriveState;
+use blob::{DriveState, DriveStatus};
 
 use crate::Objects;
 
@@ -60,9 +60,24 @@ impl Objects {
             }
         }
         for drive in drives.iter().filter(|drive| drive.state != DriveState::Ok) {
-            health
-                .reasons
-                .push(format!("set {} slot {}: {:?}", drive.place.set, drive.place.slot, drive.state));
+            health.reasons.push(describe(drive));
+        }
+    }
+}
+
+fn describe(drive: &DriveStatus) -> String {
+    let name = match &drive.path {
+        Some(path) => format!("drive {}", path.display()),
+        None => format!("the drive of set {} slot {}", drive.place.set, drive.place.slot),
+    };
+    match &drive.state {
+        DriveState::Ok => format!("{name} is well"),
+        DriveState::Missing => format!("{name} is missing"),
+        DriveState::Full => format!("{name} is full: it is read, and takes no writes until there is room"),
+        DriveState::Poisoned { reason } => {
+            format!(
+                "{name} takes no writes since one failed ({reason}): check it, then start the server again"
+            )
         }
     }
 }

@@ -29,7 +29,7 @@ use thiserror::Error;
 use lock::Taken;
 
 /// Says that a drive is being refilled; the worker that refills removes it.
-pub const REFILL_MARKER: &str = "refill";
+pub use worker::REFILL_FILE;
 
 /// Why the server can't start on these drives. Each sentence says what to do.
 #[derive(Debug, Error)]
@@ -281,7 +281,7 @@ async fn update(
     for (_, drive, path) in present(&plan.map, &plan.paths).filter(|(slot, ..)| is_blank(slot)) {
         clear(env, path).await?;
         let text = format!("drive {drive} is empty and is being refilled from the others\n");
-        let marker = path.join(REFILL_MARKER);
+        let marker = path.join(REFILL_FILE);
         let marked = env::replace_file(&*env.disk, &marker, Bytes::from(text)).await;
         marked.map_err(|error| prepare_error(path, &error))?;
         format::write(&*env.disk, path, &DriveFormat { drive, map: plan.map.clone() }).await?;
@@ -311,7 +311,7 @@ async fn refilling(env: &Env, places: &[Vec<Option<PathBuf>>], map: &ClusterMap)
     let mut slots = Vec::new();
     for (slot, _, path) in present(map, places) {
         let entries = env.disk.list(path).await.unwrap_or_default();
-        if entries.iter().any(|entry| entry.name == REFILL_MARKER) {
+        if entries.iter().any(|entry| entry.name == REFILL_FILE) {
             slots.push(slot);
         }
     }

@@ -20,6 +20,7 @@ mod refill;
 mod runner;
 mod sweep;
 
+pub use refill::REFILL_FILE;
 pub use runner::{Progress, Worker};
 
 /// The workers of a store.

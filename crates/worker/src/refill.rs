@@ -1,5 +1,5 @@
 //! Fills a drive that took the place of another one. The drive carries a file `refill` from when it was formatted until every
-//! blob that has a shard on it has been made whole.
+//! blob that has a shard on it has been made whole, and it votes again in the partitions of the metadata.
 
 use std::io;
 use std::path::PathBuf;
@@ -14,10 +14,12 @@ use tracing::{info, warn};
 use crate::{Progress, Worker};
 
 /// Name of the file that says a drive is to be filled.
-pub(crate) const REFILL_FILE: &str = "refill";
+pub const REFILL_FILE: &str = "refill";
 
 /// Records looked at by a step.
 const RECORDS_PER_STEP: usize = 64;
+/// Between two looks whether the drive's metadata is filled as well.
+const REST_METADATA: Duration = Duration::from_secs(1);
 /// Between two looks at blobs that could not be made whole.
 const REST_INCOMPLETE: Duration = Duration::from_secs(60);
 
@@ -30,6 +32,8 @@ pub(crate) struct Refill {
 enum State {
     Look,
     Walk(Box<Walk>),
+    /// Every blob is whole; the metadata may still be on its way.
+    Walked(Box<Walk>),
 }
 
 struct Walk {
@@ -93,10 +97,6 @@ impl Refill {
         if walk.partition.0 < self.objects.meta().map().partitions {
             return Ok(Progress::Busy);
         }
-        self.finish().await
-    }
-
-    async fn finish(&mut self) -> Result<Progress, ObjectError> {
         let State::Walk(walk) = std::mem::replace(&mut self.state, State::Look) else {
             return Ok(Progress::Done);
         };
@@ -108,6 +108,27 @@ impl Refill {
             );
             return Ok(Progress::Idle(REST_INCOMPLETE));
         }
+        self.state = State::Walked(walk);
+        Ok(Progress::Busy)
+    }
+
+    /// The drive is filled when its metadata is too.
+    async fn finish(&mut self) -> Progress {
+        let State::Walked(walk) = &self.state else {
+            return Progress::Done;
+        };
+        let meta = self.objects.meta();
+        let id = |place: &DrivePlace| {
+            meta.map()
+                .sets
+                .get(usize::from(place.set))
+                .and_then(|set| set.get(usize::from(place.slot)))
+                .copied()
+        };
+        let has_metadata = |place| id(place).is_none_or(|drive| meta.votes_everywhere(drive));
+        if !walk.drives.iter().all(|(place, _)| has_metadata(place)) {
+            return Progress::Idle(REST_METADATA);
+        }
         for (_, marker) in &walk.drives {
             let drive = marker.parent().unwrap_or(marker).display().to_string();
             match self.env.disk.remove(marker).await {
@@ -117,7 +138,7 @@ impl Refill {
                 _ => info!(%drive, blobs = walk.rebuilt, "the drive is filled: every blob is whole again"),
             }
         }
-        Ok(Progress::Done)
+        Progress::Done
     }
 }
 
@@ -131,6 +152,7 @@ impl Worker for Refill {
             match self.state {
                 State::Look => Ok(self.look().await),
                 State::Walk(_) => self.walk().await,
+                State::Walked(_) => Ok(self.finish().await),
             }
         })
     }
