@@ -107,7 +107,7 @@ pub(crate) async fn copy_object(call: &Call<'_>) -> Result<Response, S3Error> {
     check_self_copy(&input, &source)?;
     let asked = input.checksum_algorithm.map(algorithm).transpose()?;
     let storage_class = storage_class(input.storage_class)?;
-    let condition = conditions::of_write(input.if_match.as_deref(), input.if_none_match.as_deref());
+    let condition = conditions::of_write(input.if_match.as_deref(), input.if_none_match.as_deref())?;
     let of_source = conditions::of_read(
         input.copy_source_if_match.as_deref(),
         input.copy_source_if_none_match.as_deref(),

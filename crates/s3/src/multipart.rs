@@ -116,7 +116,7 @@ pub(crate) async fn complete_multipart_upload(
     let upload = call.shared.objects.upload(&bucket, &input.key, id).await?;
     let stated = stated_of_object(&input, &upload)?;
     let parts = listed.iter().map(|part| complete_part(part, &upload)).collect::<Result<Vec<_>, _>>()?;
-    let condition = conditions::of_write(input.if_match.as_deref(), input.if_none_match.as_deref());
+    let condition = conditions::of_write(input.if_match.as_deref(), input.if_none_match.as_deref())?;
     let has_condition = !condition.is_empty();
     let checksum = |upload: &UploadInfo, parts: &[PartInfo]| checksum_of_object(upload, parts, stated);
     let request =

@@ -18,9 +18,10 @@ use crate::response::{Response, answer};
 pub(crate) async fn delete_object(call: &Call<'_>) -> Result<Response, S3Error> {
     let input: DeleteObjectInput = call.parse()?;
     let condition = WriteCondition {
+        if_match: input.if_match.as_deref().map(ETagMatch::parse),
+        if_none_match: None,
         if_size: input.if_match_size,
         if_modified_at: input.if_match_last_modified_time,
-        ..conditions::of_write(input.if_match.as_deref(), None)
     };
     let has_condition = !condition.is_empty();
     let version = version_named(input.version_id.as_deref())?;

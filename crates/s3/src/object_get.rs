@@ -10,7 +10,7 @@ use model::time::Timestamp;
 use object::{BucketInfo, ObjectError, ObjectInfo, ObjectReader, OpenObject, ReadCondition, Verdict};
 
 use crate::attributes::{show, storage_class_word};
-use crate::checksum_headers::show_checksum;
+use crate::checksum_headers::{show_checksum, type_word};
 use crate::conditions;
 use crate::error::{ErrorCode, S3Error};
 use crate::generated::{GetObjectInput, GetObjectOutput, HeadObjectInput, Output, StorageClass};
@@ -263,6 +263,10 @@ fn head(request: &ReadRequest, found: &FoundObject) -> (StatusCode, HeaderMap) {
     output.parts_count = found.parts_count.map(u32::from);
     if request.wants_checksum {
         show_checksum!(output, found.checksum.as_ref());
+        // A part shows its own value, and of which type the object's is.
+        let of_part =
+            found.checksum.as_ref().and(info.checksum.as_ref()).filter(|_| found.parts_count.is_some());
+        output.checksum_type = of_part.map(|checksum| type_word(checksum.kind)).or(output.checksum_type);
     }
     override_headers(&mut output, &request.overrides);
     let mut headers = HeaderMap::with_capacity(24);

@@ -19,7 +19,7 @@ pub(crate) async fn put_object(call: &Call<'_>, body: &mut IncomingBody) -> Resu
     refuse_write(call.operation, call.input.headers)?;
     let attributes = described!(input).attributes()?;
     let storage_class = storage_class(input.storage_class)?;
-    let condition = conditions::of_write(input.if_match.as_deref(), input.if_none_match.as_deref());
+    let condition = conditions::of_write(input.if_match.as_deref(), input.if_none_match.as_deref())?;
     let mut spec = call.body_spec(PART_SIZE_BYTES_MAX)?;
     let length = required_length(&mut spec, body)?;
     let algorithm = want_digests(&mut spec, None);
@@ -81,7 +81,8 @@ pub(crate) fn version_named(text: Option<&str>) -> Result<Option<model::ids::Ver
     use model::ids::VersionId;
     const ELSEWHERE: VersionId = VersionId::from_bytes([0xff; 16]);
     let is_id = |text: &str| {
-        text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+        let is_in_ids = |byte: u8| byte.is_ascii_alphanumeric() || b"._-+/=".contains(&byte);
+        (24..=128).contains(&text.len()) && text.bytes().all(is_in_ids)
     };
     match text {
         None => Ok(None),
