@@ -19,7 +19,7 @@ ACCESS_KEY = "rustfsadmin"
 SECRET_KEY = "rustfssecret"
 REGION = "us-east-1"
 START_SECONDS_MAX = 60
-STOP_SECONDS_MAX = 60
+STOP_SECONDS_MAX = 40
 
 
 def binary() -> Path:

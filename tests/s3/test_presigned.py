@@ -1,5 +1,6 @@
 """Presigned URLs."""
 
+import re
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -48,7 +49,7 @@ def test_parts_may_be_presigned(s3, bucket):
 
 def test_a_listing_may_be_presigned(s3, stored, bucket):
     url = s3.generate_presigned_url("list_objects_v2", Params={"Bucket": bucket, "Prefix": "k e"}, ExpiresIn=600)
-    assert "k e+y" in requests.get(url, timeout=30).text
+    assert "<Key>k+e%2By</Key>" in requests.get(url, timeout=30).text
 
 
 def test_a_url_that_has_run_out_is_denied(raw, stored):
@@ -86,7 +87,7 @@ def test_another_method_key_or_parameter_does_not_match(raw, bucket, stored):
         ("GET", url.replace("/k%20e%2By", "/other")),
         ("GET", url + "&response-content-type=a/b"),
         ("GET", url.replace("X-Amz-Expires=600", "X-Amz-Expires=601")),
-        ("GET", url[:-1] + ("0" if url[-1] != "0" else "1")),
+        ("GET", re.sub("(X-Amz-Signature=)(.)", lambda found: found[1] + ("0" if found[2] != "0" else "1"), url)),
     ):
         answer = raw.bare(method, target)
         assert (answer.status, answer.code) == (403, "SignatureDoesNotMatch"), target
