@@ -18,7 +18,7 @@ use meta::engine::fjall::{FjallEngine, FjallOptions};
 use meta::{EngineFactory, Meta, MetaDrive, MetaOpenError, MetaOptions};
 use model::ids::DriveId;
 use object::{Objects, ObjectsOptions};
-use s3::{Frontend, FrontendOptions, Network, Peer, ResponseBody};
+use s3::{Frontend, FrontendOptions, Peer, ResponseBody, Subnet};
 use thiserror::Error;
 use worker::Workers;
 
@@ -76,8 +76,8 @@ impl std::fmt::Debug for Store {
 /// # Errors
 /// Where a network is none.
 pub fn frontend_options(config: &Config) -> Result<FrontendOptions, OpenError> {
-    let network = |text: &String| text.parse::<Network>();
-    let proxies: Result<Vec<Network>, _> = config.trusted_proxies.iter().map(network).collect();
+    let network = |text: &String| text.parse::<Subnet>();
+    let proxies: Result<Vec<Subnet>, _> = config.trusted_proxies.iter().map(network).collect();
     Ok(FrontendOptions {
         domains: config.domains.clone(),
         region: config.region.clone(),

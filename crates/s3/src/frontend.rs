@@ -22,7 +22,7 @@ use crate::error::{ErrorCode, S3Error};
 use crate::generated::Operation;
 use crate::limits::Limits;
 use crate::overload::Overload;
-use crate::proxy::{Network, Peer, forwarded_hosts};
+use crate::proxy::{Peer, Subnet, forwarded_hosts};
 use crate::request::{Call, IncomingBody};
 use crate::response::{RequestId, RequestIds, Response, ResponseBody, error_answer};
 use crate::route::{Target, route};
@@ -38,7 +38,7 @@ pub struct FrontendOptions {
     /// The region that buckets without a location constraint lie in.
     pub region: String,
     /// Proxies whose headers about the client are believed.
-    pub trusted_proxies: Vec<Network>,
+    pub trusted_proxies: Vec<Subnet>,
     /// What a request may cost.
     pub limits: Limits,
     /// Requests at once, until the last byte of each answer.

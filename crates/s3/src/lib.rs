@@ -39,5 +39,5 @@ pub mod wire;
 
 pub use frontend::{Frontend, FrontendOptions};
 pub use limits::Limits;
-pub use proxy::{Network, Peer};
+pub use proxy::{Peer, Subnet};
 pub use response::{ResponseBody, ResponseError};

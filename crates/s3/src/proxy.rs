@@ -26,7 +26,7 @@ pub struct Peer {
 
 /// An address, or all addresses that begin with the same bits: `10.0.0.0/8`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Network {
+pub struct Subnet {
     address: IpAddr,
     prefix_bits: u8,
 }
@@ -34,11 +34,11 @@ pub struct Network {
 /// The text names no network. The operator has to write an address or an address and its prefix.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{text:?} is neither an address nor a network such as 10.0.0.0/8")]
-pub struct NetworkError {
+pub struct SubnetError {
     text: String,
 }
 
-impl Network {
+impl Subnet {
     /// Whether the address is in it.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
@@ -56,17 +56,17 @@ impl Network {
     }
 }
 
-impl From<IpAddr> for Network {
+impl From<IpAddr> for Subnet {
     fn from(address: IpAddr) -> Self {
         Self { address, prefix_bits: bits(address) }
     }
 }
 
-impl FromStr for Network {
-    type Err = NetworkError;
+impl FromStr for Subnet {
+    type Err = SubnetError;
 
-    fn from_str(text: &str) -> Result<Self, NetworkError> {
-        let error = || NetworkError { text: text.to_owned() };
+    fn from_str(text: &str) -> Result<Self, SubnetError> {
+        let error = || SubnetError { text: text.to_owned() };
         let (address, prefix) =
             text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
         let address: IpAddr = address.trim().parse().map_err(|_| error())?;
@@ -91,7 +91,7 @@ impl Peer {
         Origin { address: self.address, is_forwarded }
     }
 
-    pub(crate) fn is_trusted_proxy(&self, trusted: &[Network]) -> bool {
+    pub(crate) fn is_trusted_proxy(&self, trusted: &[Subnet]) -> bool {
         trusted.iter().any(|network| network.contains(self.address))
     }
 }
@@ -138,13 +138,13 @@ mod tests {
             ("fd00::/8", "fd12::1", "fe80::1"),
             ("192.168.1.64/26", "192.168.1.127", "192.168.1.128"),
         ] {
-            let network: Network = network.parse().unwrap();
+            let network: Subnet = network.parse().unwrap();
             assert!(network.contains(address(inside)) && !network.contains(address(outside)), "{network:?}");
         }
-        let all: Network = "0.0.0.0/0".parse().unwrap();
+        let all: Subnet = "0.0.0.0/0".parse().unwrap();
         assert!(all.contains(address("8.8.8.8")));
         for wrong in ["", "10.0.0.0/33", "10.0.0/8", "host", "10.0.0.0/-1", "10.0.0.0/"] {
-            assert!(wrong.parse::<Network>().is_err(), "{wrong}");
+            assert!(wrong.parse::<Subnet>().is_err(), "{wrong}");
         }
     }
 
