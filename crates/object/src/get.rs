@@ -7,11 +7,11 @@ use blob::{BlobError, BlobReader, FaultKind};
 use bytes::Bytes;
 use meta::table::{Stored, after_prefix};
 use model::blob::BlobRef;
-use model::ids::VersionId;
+use model::ids::{BlobId, VersionId};
 use model::object::{AttributesAt, Content, ObjectVersion};
 
-use crate::readers::Reading;
-use crate::tables::{Current, Details, PartKey, Parts, Path, parts_prefix};
+use crate::readers::{Reading, is_due};
+use crate::tables::{Current, Details, PartKey, Parts, Path, Reclaim, parts_prefix};
 use crate::types::{BucketInfo, ObjectInfo, PartRange};
 use crate::{ATTEMPTS_MAX, ObjectError, Objects};
 
@@ -126,6 +126,7 @@ impl Objects {
             first: None,
             failed: false,
         };
+        reader.hold_parts(object).await?;
         reader.first = reader.pull().await.transpose()?;
         Ok(reader)
     }
@@ -160,6 +161,7 @@ impl Objects {
                     }),
                     range,
                     current: None,
+                    held: None,
                 }))
             }
         }
@@ -222,6 +224,8 @@ struct Pieces {
     /// What is still wanted, in bytes of the object.
     range: Range<u64>,
     current: Option<(BlobReader, BlobRef, Reading)>,
+    /// Keeps the rows of the parts.
+    held: Option<Reading>,
 }
 
 #[derive(Debug)]
@@ -235,7 +239,13 @@ struct PartRows {
 
 impl Pieces {
     fn one(blob: BlobRef, range: Range<u64>) -> Self {
-        Pieces { waiting: VecDeque::from([(blob, range.clone())]), rows: None, range, current: None }
+        Pieces {
+            waiting: VecDeque::from([(blob, range.clone())]),
+            rows: None,
+            range,
+            current: None,
+            held: None,
+        }
     }
 }
 
@@ -294,6 +304,28 @@ impl ObjectReader {
                 self.source = Source::Done;
                 return Ok(None);
             }
+        }
+    }
+
+    /// Keeps the rows of the parts, and so their blobs, until the reader is done. They are taken away a page at a time: what
+    /// is left of them would be read as if nothing were missing before it.
+    async fn hold_parts(&mut self, object: &OpenObject) -> Result<(), ObjectError> {
+        let (Source::Pieces(pieces), Content::Parts { upload, .. }) = (&mut self.source, &object.content)
+        else {
+            return Ok(());
+        };
+        pieces.held = Some(self.objects.inner.readers.register(BlobId::from_bytes(*upload.bytes())));
+        let reader = self.objects.reader(&self.path).await?;
+        let current = reader.get::<Current>(&self.path)?;
+        if current.is_some_and(|current| current.row.content == object.content) {
+            return Ok(());
+        }
+        // Replaced: the rows are whole as long as they are not due.
+        let replaced = reader.get::<Reclaim>(upload.bytes())?;
+        let now = self.objects.inner.env.clock.now();
+        match replaced.is_some_and(|row| !is_due(row.time, now)) {
+            true => Ok(()),
+            false => Err(ObjectError::Replaced),
         }
     }
 

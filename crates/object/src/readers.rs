@@ -8,12 +8,18 @@ use std::time::Duration;
 
 use hashbrown::HashMap;
 use model::ids::BlobId;
+use model::time::Timestamp;
 use parking_lot::Mutex;
 
 /// Between the replacement of a blob and its reclaim: far longer than a reader takes from the record to the first byte.
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
 
-/// The blobs that are being read, with how often.
+/// Whether what was replaced at that time may go.
+pub(crate) fn is_due(replaced: Timestamp, now: Timestamp) -> bool {
+    replaced.millis() + GRACE.as_millis() as u64 <= now.millis()
+}
+
+/// The blobs that are being read, with how often. An upload whose parts are being read is among them, by its id.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Readers {
     counts: Arc<Mutex<HashMap<BlobId, u32>>>,

@@ -4,8 +4,8 @@
 //! which is no error.
 
 use std::ops::Bound;
-use std::time::Duration;
 
+use blob::Repaired;
 use meta::MetaError;
 use meta::table::after_prefix;
 use model::blob::BlobRef;
@@ -13,9 +13,8 @@ use model::ids::{BlobId, PartitionId};
 use model::object::Content;
 use model::reclaim::{BlobDescriptor, HealRecord, ReclaimRecord};
 use model::record::Record;
-use model::time::Timestamp;
 
-use crate::readers::GRACE;
+use crate::readers::is_due;
 use crate::tables::{Current, Heal, PartKey, Parts, Reclaim, parts_prefix};
 use crate::{ObjectError, Objects};
 
@@ -74,12 +73,14 @@ impl Objects {
         let rows = reader.scan::<Reclaim>((Bound::Unbounded, Bound::Unbounded), limit)?;
         let is_full = rows.len() == limit;
         let now = self.inner.env.clock.now();
-        let due = |time: Timestamp| time.millis() + millis(GRACE) <= now.millis();
         let mut blobs = Vec::new();
         let mut done = Vec::new();
-        for (id, row) in rows.into_iter().filter(|(_, row)| due(row.time)) {
+        for (id, row) in rows.into_iter().filter(|(_, row)| is_due(row.time, now)) {
+            // The key is the blob's id, or the upload's.
+            if self.inner.readers.is_read(&BlobId::from_bytes(id)) {
+                continue;
+            }
             match row.row {
-                ReclaimRecord::Blob(blob) if self.inner.readers.is_read(&blob.id) => {}
                 ReclaimRecord::Blob(blob) => {
                     blobs.push(blob);
                     done.push((id, row.version));
@@ -145,7 +146,7 @@ impl Objects {
         let rows = reader.scan::<Heal>((Bound::Unbounded, Bound::Unbounded), limit)?;
         let mut healed = Healed::default();
         for (id, row) in rows {
-            let repaired = self.inner.blobs.repair(&row.row.blob).await;
+            let repaired = self.repair(partition, &row.row.blob).await;
             let is_whole = repaired.is_ok_and(|repaired| repaired.remaining.is_empty());
             let still_there =
                 is_whole || self.inner.blobs.check(&row.row.blob).await.is_ok_and(|c| !c.whole.is_empty());
@@ -168,6 +169,20 @@ impl Objects {
             }
         }
         Ok(healed)
+    }
+
+    /// Makes a blob of a partition whole. It is not reclaimed meanwhile, as a shard that is written after the others went
+    /// would stay for ever.
+    ///
+    /// # Errors
+    /// Where it can't be, or is on its way out.
+    pub async fn repair(&self, partition: PartitionId, blob: &BlobRef) -> Result<Repaired, ObjectError> {
+        let _held = self.inner.readers.register(blob.id);
+        let reader = self.inner.meta.reader(partition).await?;
+        if reader.get::<Reclaim>(blob.id.bytes())?.is_some() {
+            return Err(ObjectError::Replaced);
+        }
+        Ok(self.inner.blobs.repair(blob).await?)
     }
 
     /// Whether a record refers to a blob that a shard was found of, by what the shard says of itself. A descriptor that
@@ -245,8 +260,4 @@ fn encoded<T: meta::table::Table>(key: &T::Key) -> Vec<u8> {
     let mut out = Vec::new();
     T::encode_key(key, &mut out);
     out
-}
-
-fn millis(time: Duration) -> u64 {
-    time.as_millis() as u64
 }

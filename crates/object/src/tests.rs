@@ -23,6 +23,7 @@ use crate::{
 
 mod basics;
 mod crash;
+mod faults;
 mod reference;
 mod sequences;
 

@@ -79,7 +79,7 @@ impl Refill {
             if !walk.drives.iter().any(|(place, _)| place.set == blob.set) {
                 continue;
             }
-            match self.objects.blobs().repair(blob).await {
+            match self.objects.repair(walk.partition, blob).await {
                 Ok(repaired) if repaired.remaining.is_empty() => {
                     walk.rebuilt += u64::from(!repaired.rebuilt.is_empty())
                 }

@@ -21,7 +21,8 @@ pub(super) fn kind(error: &ObjectError) -> &'static str {
         ObjectError::BucketExists { .. } => "BucketExists",
         ObjectError::BucketNotEmpty { .. } => "BucketNotEmpty",
         ObjectError::NoSuchKey => "NoSuchKey",
-        ObjectError::NoSuchUpload => "NoSuchUpload",
+        // Only uploads are asked for in a bucket that may have gone.
+        ObjectError::NoSuchUpload | ObjectError::BucketBusy { .. } => "NoSuchUpload",
         ObjectError::PreconditionFailed { .. } => "PreconditionFailed",
         ObjectError::InvalidPart { .. } => "InvalidPart",
         ObjectError::InvalidPartOrder => "InvalidPartOrder",
