@@ -135,9 +135,12 @@ class Raw:
     def bytes(self, data: bytes, timeout: float = 30, end: bool = False) -> bytes:
         """Sends just these bytes over a socket; everything that comes back until the server closes or is silent."""
         with socket.create_connection(("127.0.0.1", self.server.port), timeout=timeout) as connection:
-            connection.sendall(data)
-            if end:
-                connection.shutdown(socket.SHUT_WR)
+            try:
+                connection.sendall(data)
+                if end:
+                    connection.shutdown(socket.SHUT_WR)
+            except OSError:
+                pass  # It may have answered and closed already.
             return read_answer(connection)
 
     def head_bytes(self, prepared: Prepared) -> bytes:

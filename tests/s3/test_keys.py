@@ -8,28 +8,29 @@ from harness.sigv4 import encode_path
 ODD = [
     " ", '"', "$", "%", "&", "'", "<", ">", "_", "_ ", "_ _", "__",
     "a", "a/", "a/b", "a//b", "//", "/", "/leading", "trailing/", "..", "../..", "../../etc/passwd", ".", "./a", "a/../b", "a/./b",
-    "%2F", "%252F", "a%2Fb", "%", "%zz", "+", "a+b", "a b", " a ", "  ", "a?b", "a#b", "a&b=c", "a;b", "a:b", "a@b", "a|b", "a\\b", "a^b", "a`b", "{a}", "[a]", "~a", "a*b", "a!b", "a,b", "a=b", "(a)",
+    "%2F", "%252F", "a%2Fb", "%zz", "+", "a+b", "a b", " a ", "  ", "a?b", "a#b", "a&b=c", "a;b", "a:b", "a@b", "a|b", "a\\b", "a^b", "a`b", "{a}", "[a]", "~a", "a*b", "a!b", "a,b", "a=b", "(a)",
     "ä", "a\u0308", "日本語", "😀", "😀/👍🏽", "\u00a0", "\u200b", "\u202e", "ﬀ", "İ", "a\nb", "a\tb", "a\rb", "\x01", "\x7f",
     "x" * 1024, "ä" * 512, "😀" * 256, "a/" * 512, "CON", "nul", "format", ".rustfs.sys", "con.txt.", "UPPER", "upper",
 ]  # fmt: skip
 
 
 @pytest.mark.every_layout
-def test_odd_keys_are_stored_listed_read_and_deleted_exactly(s3, bucket):
+def test_odd_keys_are_stored_listed_read_and_deleted_exactly(s3, raw, bucket):
     for key in ODD:
         s3.put_object(Bucket=bucket, Key=key, Body=key.encode())
     listed = [item["Key"] for item in s3.list_objects_v2(Bucket=bucket)["Contents"]]
-    assert listed == sorted(set(ODD), key=str.encode)
+    assert listed == sorted(ODD, key=str.encode)
     for key in ODD:
         assert s3.get_object(Bucket=bucket, Key=key)["Body"].read() == key.encode(), key
         assert s3.head_object(Bucket=bucket, Key=key)["ContentLength"] == len(key.encode())
     for count, key in enumerate(ODD, 1):
         s3.delete_object(Bucket=bucket, Key=key)
-        with refused("NoSuchKey", 404):
-            s3.get_object(Bucket=bucket, Key=key)
+        # By hand: the error names the key, and for some characters that is XML that Python does not read.
+        gone = raw("GET", f"/{bucket}/{encode_path(key)}")
+        assert gone.status == 404 and b"<Code>NoSuchKey</Code>" in gone.body, key
         if count % 20 == 0:
             left = [item["Key"] for item in s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
-            assert left == sorted(set(ODD[count:]), key=str.encode)
+            assert left == sorted(ODD[count:], key=str.encode)
 
 
 def test_the_twelve_keys_in_the_order_of_their_bytes(s3, bucket):
