@@ -1,4 +1,4 @@
-//! The only door to time, randomness, files and threads.
+//! The only door to time, randomness, files, threads and the network.
 //!
 //! Everything that decides takes an [`Env`] at construction. [`real`] is the operating system; [`simulated`] is one
 //! process on one seed: a clock that jumps, random numbers that repeat, drives that keep only what was synced. The same
@@ -34,6 +34,8 @@ pub struct Env {
     pub disk: Arc<dyn Disk>,
     /// What runs beside the caller.
     pub spawn: Arc<dyn Spawn>,
+    /// How the parts of a store reach one another.
+    pub network: Arc<dyn Network>,
 }
 
 impl std::fmt::Debug for Env {
@@ -74,6 +76,17 @@ pub trait Spawn: Send + Sync {
     /// # Errors
     /// Where no thread can be made.
     fn thread(&self, name: &str, future: BoxFuture<'static, ()>) -> io::Result<BoxFuture<'static, ()>>;
+}
+
+/// Messages between the parts of a store that may one day be on several machines.
+///
+/// # Obligations
+/// - A message arrives once or never. It may be late and overtake others; it is never changed.
+/// - A message that is lost is dropped, with what it holds.
+pub trait Network: Send + Sync {
+    /// Carries a message between two places (their numbers are the caller's) and calls `deliver` when it is there. Returns
+    /// at once; `deliver` must not wait for anything.
+    fn carry(&self, from: u64, to: u64, deliver: Box<dyn FnOnce() + Send>);
 }
 
 /// How a file is opened.

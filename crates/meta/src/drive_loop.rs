@@ -46,6 +46,13 @@ pub(crate) enum Event {
     },
     /// Another replica says something.
     Message(Box<Envelope>),
+    /// A snapshot that was sent did not arrive.
+    SnapshotLost {
+        /// Of which partition.
+        partition: PartitionId,
+        /// Whom it was for.
+        to: u64,
+    },
     /// The engine has persisted what was applied up to these indexes.
     Persisted(Vec<(PartitionId, u64)>),
     /// Stand for election of this partition now.
@@ -150,6 +157,10 @@ impl DriveLoop {
                 if let Some(group) = self.group(partition) {
                     group.step(message, snapshot);
                 }
+                self.turn.touched.push(partition);
+            }
+            Event::SnapshotLost { partition, to } => {
+                self.snapshot_lost(partition, to);
                 self.turn.touched.push(partition);
             }
             Event::Persisted(indexes) => self.persisted(&indexes),
@@ -270,16 +281,18 @@ impl DriveLoop {
 
     fn send(&mut self, partition: PartitionId, messages: Vec<Message>) {
         for message in messages {
-            let (to, kind) = (message.get_to(), message.get_msg_type());
-            let snapshot = (kind == MessageType::MsgSnapshot).then(|| self.engine.snapshot(partition));
-            let sent = match snapshot.transpose() {
+            let to = message.get_to();
+            let is_snapshot = message.get_msg_type() == MessageType::MsgSnapshot;
+            match is_snapshot.then(|| self.engine.snapshot(partition)).transpose() {
                 Ok(snapshot) => self.network.send(Envelope { partition, message, snapshot }),
-                Err(_) => false,
-            };
-            let is_lost = !sent && kind == MessageType::MsgSnapshot;
-            if let Some(group) = self.group(partition).filter(|_| is_lost) {
-                group.snapshot_lost(to);
+                Err(_) => self.snapshot_lost(partition, to),
             }
+        }
+    }
+
+    fn snapshot_lost(&mut self, partition: PartitionId, to: u64) {
+        if let Some(group) = self.group(partition) {
+            group.snapshot_lost(to);
         }
     }
 

@@ -173,7 +173,7 @@ pub(crate) fn start(
         senders.insert(raft_id(&drive.id), sender);
         queues.insert(raft_id(&drive.id), receiver);
     }
-    let network = Network::new(senders.clone());
+    let network = Network::new(env, senders.clone());
     let candidates = candidates(map, &drives);
     let mut running = Vec::new();
     for drive in drives {

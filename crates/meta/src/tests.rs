@@ -318,3 +318,46 @@ fn a_new_drive_is_filled_and_then_counts() {
     });
     writes.finished();
 }
+
+#[test]
+fn messages_that_are_late_lost_or_cut_off_lose_nothing() {
+    for seed in 0..12 {
+        let store = Store::new(700 + seed, [3, 4, 5][seed as usize % 3]);
+        let ids: Vec<u64> = store.map.sets[0].iter().map(cluster::map::raft_id).collect();
+        let ending = store.simulation.run(async |env| {
+            let meta = store.open(&env, &store.all(), true).await;
+            let network = store.simulation.network();
+            network.set_delay_max(std::time::Duration::from_millis(50));
+            network.lose(100);
+            let mut acknowledged = BTreeSet::new();
+            for number in 0..60u64 {
+                // One drive after the other is cut off, in both directions or in one.
+                if number % 20 == 10 {
+                    let lost = ids[(seed + number / 20) as usize % ids.len()];
+                    for other in ids.iter().filter(|id| **id != lost) {
+                        network.cut(lost, *other);
+                        if number % 40 == 10 {
+                            network.cut(*other, lost);
+                        }
+                    }
+                }
+                if number % 20 == 0 {
+                    network.mend();
+                }
+                if put(&meta, number).await.is_ok() {
+                    acknowledged.insert(number);
+                }
+                assert!(numbers(&meta).await.is_superset(&acknowledged), "seed {seed}, number {number}");
+            }
+            network.mend();
+            network.lose(0);
+            put(&meta, 1000).await.unwrap();
+            let found = numbers(&meta).await;
+            assert!(found.is_superset(&acknowledged));
+            assert_eq!(total(&meta).await, found.len() as i64);
+            assert!(acknowledged.len() > 30, "seed {seed}: with a majority left, writes go on");
+            meta.close().await;
+        });
+        ending.finished();
+    }
+}

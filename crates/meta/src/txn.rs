@@ -5,9 +5,10 @@
 
 use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use env::Env;
+use env::{Clock, Env};
 use model::ids::PartitionId;
 use model::record::Record;
 use model::time::Timestamp;
@@ -25,6 +26,10 @@ use crate::view::{Leader, PartitionView};
 
 /// Largest transaction, in bytes: half of what a segment of the log takes.
 pub const TRANSACTION_BYTES_MAX: usize = 4 << 20;
+
+/// How long a transaction waits to hear what became of it: longer than a slow drive takes, and not for ever where the
+/// leader is cut off from the other replicas.
+const ANSWER_WAIT: Duration = Duration::from_secs(60);
 
 /// A row of a table with its key.
 pub type Row<T> = (<T as Table>::Key, Stored<<T as Table>::Row>);
@@ -201,7 +206,7 @@ impl<'a> Txn<'a> {
         }
         let mut leader = Arc::clone(&self.reader.leader);
         loop {
-            match propose(&leader, self.reader.partition, command.clone()).await? {
+            match propose(&*self.env.clock, &leader, self.reader.partition, command.clone()).await? {
                 Answer::Applied(Outcome::Committed { index, time }) => {
                     return Ok(Committed { version: index, time });
                 }
@@ -216,11 +221,20 @@ impl<'a> Txn<'a> {
     }
 }
 
-async fn propose(leader: &Leader, partition: PartitionId, command: Bytes) -> Result<Answer, MetaError> {
+async fn propose(
+    clock: &dyn Clock,
+    leader: &Leader,
+    partition: PartitionId,
+    command: Bytes,
+) -> Result<Answer, MetaError> {
     let events = leader.events.as_ref().ok_or(MetaError::ReadOnly)?;
     let (reply, answer) = oneshot::channel();
     match events.try_send(Event::Propose { partition, command, reply }) {
-        Ok(()) => answer.await.map_err(|_| MetaError::Unknown { partition }),
+        Ok(()) => tokio::select! {
+            biased;
+            answer = answer => answer.map_err(|_| MetaError::Unknown { partition }),
+            () = clock.sleep(ANSWER_WAIT) => Err(MetaError::Unknown { partition }),
+        },
         Err(TrySendError::Full(_)) => Err(MetaError::Busy),
         // Its drive has failed, and it was not told of this transaction: another one will lead.
         Err(TrySendError::Closed(_)) => Ok(Answer::NotLeader),

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 use model::time::Timestamp;
 use tokio::runtime::Handle;
 
-use crate::{BoxFuture, Clock, Disk, Entry, Env, File, OpenOptions, Random, Space, Spawn};
+use crate::{BoxFuture, Clock, Disk, Entry, Env, File, Network, OpenOptions, Random, Space, Spawn};
 pub use file::RealFile;
 
 /// The real environment, on the runtime that the caller is in.
@@ -22,6 +22,7 @@ pub fn env(runtime: &Handle) -> Env {
         random: Arc::new(RealRandom),
         disk: Arc::new(RealDisk { runtime: runtime.clone() }),
         spawn: Arc::new(RealSpawn { runtime: runtime.clone() }),
+        network: Arc::new(InProcess),
     }
 }
 
@@ -99,6 +100,16 @@ impl Spawn for RealSpawn {
         Ok(Box::pin(async move {
             let _ = end.await;
         }))
+    }
+}
+
+/// The network of a store that is one process: a message is there when it is sent.
+#[derive(Debug)]
+pub struct InProcess;
+
+impl Network for InProcess {
+    fn carry(&self, _from: u64, _to: u64, deliver: Box<dyn FnOnce() + Send>) {
+        deliver();
     }
 }
 

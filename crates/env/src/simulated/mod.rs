@@ -50,6 +50,7 @@ mod disks;
 mod drive;
 mod faults;
 mod names;
+mod network;
 mod random;
 mod spawn;
 mod timeline;
@@ -64,13 +65,15 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle};
 
+use self::network::NetworkOfLife;
 use self::timeline::{Over, Timeline};
-use crate::Env;
+use crate::{Clock, Env, Spawn};
 
 pub use self::clock::SimulatedClock;
 pub use self::disk::SimulatedDisk;
 pub use self::disks::{Crash, SimulatedDisks};
 pub use self::faults::{Failure, Fault};
+pub use self::network::SimulatedNetwork;
 pub use self::random::{Generator, SimulatedRandom};
 pub use self::spawn::SimulatedSpawn;
 pub use self::trace::{DiskAction, Operation};
@@ -84,6 +87,7 @@ pub struct Simulation {
     disks: SimulatedDisks,
     clock: SimulatedClock,
     random: SimulatedRandom,
+    network: SimulatedNetwork,
     timeline: Arc<Timeline>,
     life_max: Duration,
 }
@@ -124,6 +128,7 @@ impl Simulation {
         Simulation {
             random: SimulatedRandom::new(seeds.number()),
             disks: SimulatedDisks::new(&mut seeds, Arc::clone(&timeline)),
+            network: SimulatedNetwork::new(seeds.number()),
             clock: SimulatedClock::new(Arc::clone(&timeline)),
             timeline,
             life_max: LIFE_MAX,
@@ -158,6 +163,12 @@ impl Simulation {
         &self.random
     }
 
+    /// The network: delays, losses, cuts.
+    #[must_use]
+    pub fn network(&self) -> &SimulatedNetwork {
+        &self.network
+    }
+
     /// How much simulated time a life takes at most.
     pub fn set_life_max(&mut self, time: Duration) {
         self.life_max = time;
@@ -189,12 +200,20 @@ impl Simulation {
     }
 
     fn env(&self, runtime: &Handle, life: u64) -> Env {
-        let timeline = Arc::clone(&self.timeline);
+        let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
+        let spawn: Arc<dyn Spawn> =
+            Arc::new(SimulatedSpawn::new(runtime.clone(), Arc::clone(&self.timeline)));
+        let network = NetworkOfLife {
+            network: self.network.clone(),
+            clock: Arc::clone(&clock),
+            spawn: Arc::clone(&spawn),
+        };
         Env {
-            clock: Arc::new(self.clock.clone()),
+            clock,
             random: Arc::new(self.random.clone()),
             disk: Arc::new(SimulatedDisk::new(self.disks.clone(), life)),
-            spawn: Arc::new(SimulatedSpawn::new(runtime.clone(), timeline)),
+            spawn,
+            network: Arc::new(network),
         }
     }
 
