@@ -94,14 +94,18 @@ impl DriveLoop {
     pub(crate) async fn run(mut self) {
         let drive = self.drive;
         match self.turns().await {
-            Ok(()) => info!(%drive, "metadata of the drive closed"),
+            Ok(()) => {
+                info!(%drive, "metadata of the drive closed");
+                if let Err(failure) = self.engine.close() {
+                    error!(%drive, %failure, "the metadata engine could not be closed");
+                }
+            }
+            // The engine stays open for those who read from it: where this replica led, it holds everything that was
+            // acknowledged until another one leads.
             Err(failure) => error!(
                 %drive, %failure,
                 "the drive takes no more metadata: it is out of writing until the server starts again"
             ),
-        }
-        if let Err(failure) = self.engine.close() {
-            error!(%drive, %failure, "the metadata engine could not be closed");
         }
     }
 
