@@ -34,7 +34,10 @@ class Store:
         key = f"{prefix}multipart"
         parts = [content(f"{key}{number}", size) for number, size in enumerate((5 * MIB, 5 * MIB, 2 * MIB), 1)]
         upload = client.create_multipart_upload(Bucket="store", Key=key)["UploadId"]
-        sent = [{"PartNumber": n, "ETag": client.upload_part(Bucket="store", Key=key, UploadId=upload, PartNumber=n, Body=p)["ETag"]} for n, p in enumerate(parts, 1)]
+        sent = [
+            {"PartNumber": n, "ETag": client.upload_part(Bucket="store", Key=key, UploadId=upload, PartNumber=n, Body=p)["ETag"]}
+            for n, p in enumerate(parts, 1)
+        ]
         client.complete_multipart_upload(Bucket="store", Key=key, UploadId=upload, MultipartUpload={"Parts": sent})
         self.objects[key] = b"".join(parts)
 

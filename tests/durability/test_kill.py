@@ -62,7 +62,10 @@ def test_a_kill_during_multipart_leaves_the_old_object_or_the_new_one(make_serve
         client = server.client()
         client.put_object(Bucket="load", Key="big", Body=b"old")
         upload = client.create_multipart_upload(Bucket="load", Key="big")["UploadId"]
-        sent = [{"PartNumber": n, "ETag": client.upload_part(Bucket="load", Key="big", UploadId=upload, PartNumber=n, Body=p)["ETag"]} for n, p in enumerate(parts, 1)]
+        sent = [
+            {"PartNumber": n, "ETag": client.upload_part(Bucket="load", Key="big", UploadId=upload, PartNumber=n, Body=p)["ETag"]}
+            for n, p in enumerate(parts, 1)
+        ]
         outcome = []
 
         def finish(client=client, upload=upload, sent=sent, outcome=outcome):
@@ -128,6 +131,8 @@ def test_what_is_written_is_there_after_a_stop_and_a_start(make_server):
     for size in (0, 100, 20_000, 2_000_000):
         got = client.get_object(Bucket="load", Key=f"k{size}")
         assert (got["Body"].read(), got["Metadata"]) == (b"x" * size, {"size": str(size)})
-    client.complete_multipart_upload(Bucket="load", Key="later", UploadId=upload, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": etag}]})
+    client.complete_multipart_upload(
+        Bucket="load", Key="later", UploadId=upload, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": etag}]}
+    )
     assert client.get_object(Bucket="load", Key="later")["Body"].read() == b"part"
     server.stop_well()

@@ -75,11 +75,33 @@ def test_multipart_by_hand_with_aws(aws, bucket, tmp_path):
     for number, part in enumerate(parts, 1):
         (tmp_path / f"part{number}").write_bytes(part)
         answer = aws(
-            "s3api", "upload-part", "--bucket", bucket, "--key", "large", "--part-number", str(number), "--upload-id", upload, "--body", f"part{number}"
+            "s3api",
+            "upload-part",
+            "--bucket",
+            bucket,
+            "--key",
+            "large",
+            "--part-number",
+            str(number),
+            "--upload-id",
+            upload,
+            "--body",
+            f"part{number}",
         )
         sent.append({"PartNumber": number, "ETag": json.loads(answer)["ETag"]})
     (tmp_path / "parts.json").write_text(json.dumps({"Parts": sent}))
-    aws("s3api", "complete-multipart-upload", "--bucket", bucket, "--key", "large", "--upload-id", upload, "--multipart-upload", "file://parts.json")
+    aws(
+        "s3api",
+        "complete-multipart-upload",
+        "--bucket",
+        bucket,
+        "--key",
+        "large",
+        "--upload-id",
+        upload,
+        "--multipart-upload",
+        "file://parts.json",
+    )
     aws("s3", "cp", f"s3://{bucket}/large", "large")
     assert (tmp_path / "large").read_bytes() == b"".join(parts)
 

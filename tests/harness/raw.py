@@ -119,7 +119,19 @@ class Raw:
     def __call__(self, method: str, path: str, query=None, headers=None, body: bytes = b"", **options) -> Answer:
         return self.send(self.prepare(method, path, query, headers, body, **options))
 
-    def presigned(self, method: str, path: str, expires: object = 600, query=None, *, headers=None, when=None, host=None, region="us-east-1", secret_key=None) -> str:
+    def presigned(
+        self,
+        method: str,
+        path: str,
+        expires: object = 600,
+        query=None,
+        *,
+        headers=None,
+        when=None,
+        host=None,
+        region="us-east-1",
+        secret_key=None,
+    ) -> str:
         """The target (path and query) of a presigned URL."""
         signer = sigv4.Signer(self.access_key, secret_key or self.secret_key, region, when)
         signed = {"host": host or self.host, **(headers or {})}

@@ -66,7 +66,9 @@ class Signer:
         credential = f"{self.access_key}/{self.scope}"
         return f"{ALGORITHM} Credential={credential}, SignedHeaders={names}, Signature={signature}", signature
 
-    def presign(self, method: str, path: str, headers: dict[str, str], expires: object, query: list[tuple[str, str]] | None = None) -> list[tuple[str, str]]:
+    def presign(
+        self, method: str, path: str, headers: dict[str, str], expires: object, query: list[tuple[str, str]] | None = None
+    ) -> list[tuple[str, str]]:
         """The query of a presigned URL."""
         names = ";".join(sorted(name.lower() for name in headers))
         parameters = [
@@ -89,15 +91,11 @@ class ChunkSigner:
         self.previous = seed
 
     def chunk(self, data: bytes) -> str:
-        text = "\n".join(
-            ["AWS4-HMAC-SHA256-PAYLOAD", self.signer.date_time, self.signer.scope, self.previous, EMPTY_SHA256, sha256(data)]
-        )
+        text = "\n".join(["AWS4-HMAC-SHA256-PAYLOAD", self.signer.date_time, self.signer.scope, self.previous, EMPTY_SHA256, sha256(data)])
         self.previous = self.signer.signature(text)
         return self.previous
 
     def trailer(self, lines: str) -> str:
-        text = "\n".join(
-            ["AWS4-HMAC-SHA256-TRAILER", self.signer.date_time, self.signer.scope, self.previous, sha256(lines.encode())]
-        )
+        text = "\n".join(["AWS4-HMAC-SHA256-TRAILER", self.signer.date_time, self.signer.scope, self.previous, sha256(lines.encode())])
         self.previous = self.signer.signature(text)
         return self.previous

@@ -154,7 +154,22 @@ def test_another_expected_owner_is_access_denied(s3, bucket):
 
 @pytest.mark.parametrize(
     "name",
-    ["_underscore", "a", "ab", "192.168.5.123", "foo-", "-foo", "Foo", "foo..bar", "a" * 64, "foo_bar", ".foo", "foo.", "xn--foo", "foo-s3alias"],
+    [
+        "_underscore",
+        "a",
+        "ab",
+        "192.168.5.123",
+        "foo-",
+        "-foo",
+        "Foo",
+        "foo..bar",
+        "a" * 64,
+        "foo_bar",
+        ".foo",
+        "foo.",
+        "xn--foo",
+        "foo-s3alias",
+    ],
 )
 def test_a_name_against_the_rules_is_invalid(raw, name):
     answer = raw("PUT", f"/{name}")

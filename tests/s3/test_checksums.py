@@ -51,7 +51,9 @@ def test_two_checksums_are_an_invalid_request(raw, bucket):
 def test_an_algorithm_without_its_checksum_is_an_invalid_request(raw, bucket):
     answer = raw("PUT", f"/{bucket}/k", headers={"x-amz-sdk-checksum-algorithm": "CRC32"}, body=DATA)
     assert (answer.status, answer.code) == (400, "InvalidRequest")
-    answer = raw("PUT", f"/{bucket}/k", headers={"x-amz-sdk-checksum-algorithm": "CRC32", "x-amz-checksum-sha1": checksum("SHA1", DATA)}, body=DATA)
+    answer = raw(
+        "PUT", f"/{bucket}/k", headers={"x-amz-sdk-checksum-algorithm": "CRC32", "x-amz-checksum-sha1": checksum("SHA1", DATA)}, body=DATA
+    )
     assert (answer.status, answer.code) == (400, "InvalidRequest")
 
 
@@ -98,7 +100,11 @@ def test_one_part_with_sha256(s3, bucket):
 
 THREE = {
     ("SHA256", "COMPOSITE"): (
-        ["275VF5loJr1YYawit0XSHREhkFXYkkPKGuoK0x9VKxI=", "mrHwOfjTL5Zwfj74F05HOQGLdUb7E5szdCbxgUSq6NM=", "Vw7oB/nKQ5xWb3hNgbyfkvDiivl+U+/Dft48nfJfDow="],
+        [
+            "275VF5loJr1YYawit0XSHREhkFXYkkPKGuoK0x9VKxI=",
+            "mrHwOfjTL5Zwfj74F05HOQGLdUb7E5szdCbxgUSq6NM=",
+            "Vw7oB/nKQ5xWb3hNgbyfkvDiivl+U+/Dft48nfJfDow=",
+        ],
         "uWBwpe1dxI4Vw8Gf0X9ynOdw/SS6VBzfWm9giiv1sf4=-3",
     ),
     ("SHA1", "COMPOSITE"): (
@@ -136,13 +142,19 @@ def test_three_parts_with_checksums(s3, bucket, algorithm, kind):
         assert (part[name], part["ChecksumType"]) == (value, kind)
 
 
-@pytest.mark.parametrize(("algorithm", "kind"), [("CRC32", "FULL_OBJECT"), ("CRC64NVME", "FULL_OBJECT"), ("CRC32", "COMPOSITE"), ("CRC32C", "COMPOSITE")])
+@pytest.mark.parametrize(
+    ("algorithm", "kind"), [("CRC32", "FULL_OBJECT"), ("CRC64NVME", "FULL_OBJECT"), ("CRC32", "COMPOSITE"), ("CRC32C", "COMPOSITE")]
+)
 def test_small_parts_of_the_other_kinds(s3, bucket, algorithm, kind):
     name = f"Checksum{algorithm}"
     created = begin(s3, bucket, algorithm, kind)
     where = {"Bucket": bucket, "Key": "k", "UploadId": created["UploadId"]}
     data = b"last and only part"
-    sent = s3.upload_part(**where, PartNumber=1, Body=data, ChecksumAlgorithm=algorithm) if algorithm == "CRC32" else s3.upload_part(**where, PartNumber=1, Body=data, **{name: checksum(algorithm, data)})
+    sent = (
+        s3.upload_part(**where, PartNumber=1, Body=data, ChecksumAlgorithm=algorithm)
+        if algorithm == "CRC32"
+        else s3.upload_part(**where, PartNumber=1, Body=data, **{name: checksum(algorithm, data)})
+    )
     assert sent[name] == checksum(algorithm, data)
     done = s3.complete_multipart_upload(**where, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": sent["ETag"], name: sent[name]}]})
     whole = checksum(algorithm, data) if kind == "FULL_OBJECT" else composite(algorithm, [data])

@@ -52,7 +52,9 @@ def test_of_8_completions_of_an_absent_key_exactly_one_wins(wide, bucket):
         uploads = list(pool.map(prepare, range(8)))
         codes = list(
             pool.map(
-                lambda one: code_of(lambda: wide.complete_multipart_upload(Bucket=bucket, Key="k", UploadId=one[0], MultipartUpload=one[1], IfNoneMatch="*")),
+                lambda one: code_of(
+                    lambda: wide.complete_multipart_upload(Bucket=bucket, Key="k", UploadId=one[0], MultipartUpload=one[1], IfNoneMatch="*")
+                ),
                 uploads,
             )
         )
@@ -68,7 +70,11 @@ def test_200_increments_by_8_clients_lose_none(wide, bucket):
             while True:
                 got = wide.get_object(Bucket=bucket, Key="counter")
                 value = int(got["Body"].read())
-                code = code_of(lambda value=value, got=got: wide.put_object(Bucket=bucket, Key="counter", Body=str(value + 1).encode(), IfMatch=got["ETag"]))
+                code = code_of(
+                    lambda value=value, got=got: wide.put_object(
+                        Bucket=bucket, Key="counter", Body=str(value + 1).encode(), IfMatch=got["ETag"]
+                    )
+                )
                 if code == "ok":
                     break
                 assert code in ("PreconditionFailed", "ConditionalRequestConflict"), code

@@ -23,7 +23,9 @@ def put(s3, bucket):
 
 @pytest.fixture
 def get(raw, bucket, put):
-    return lambda method="GET", **headers: raw(method, f"/{bucket}/foo", headers={name.replace("_", "-"): value for name, value in headers.items()})
+    return lambda method="GET", **headers: raw(
+        method, f"/{bucket}/foo", headers={name.replace("_", "-"): value for name, value in headers.items()}
+    )
 
 
 def test_if_match_with_another_etag_is_412(s3, bucket, put):

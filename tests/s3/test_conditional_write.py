@@ -63,7 +63,9 @@ def complete(s3, bucket, **condition):
     upload = s3.create_multipart_upload(Bucket=bucket, Key="foo")["UploadId"]
     part = s3.upload_part(Bucket=bucket, Key="foo", UploadId=upload, PartNumber=1, Body=b"abc")
     parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
-    return upload, lambda **more: s3.complete_multipart_upload(Bucket=bucket, Key="foo", UploadId=upload, MultipartUpload=parts, **condition, **more)
+    return upload, lambda **more: s3.complete_multipart_upload(
+        Bucket=bucket, Key="foo", UploadId=upload, MultipartUpload=parts, **condition, **more
+    )
 
 
 @pytest.mark.every_layout

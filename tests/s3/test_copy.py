@@ -20,18 +20,38 @@ def source(s3, bucket):
 @pytest.mark.parametrize("size", [0, 3, 20_000, 1 << 20, 6_000_000])
 def test_bytes_type_and_metadata_are_copied(s3, bucket, other_bucket, size):
     data = random.Random(size).randbytes(size)
-    s3.put_object(Bucket=bucket, Key="source", Body=data, ContentType="audio/ogg", Metadata={"key1": "value1"}, CacheControl="no-cache", ContentDisposition="inline")
+    s3.put_object(
+        Bucket=bucket,
+        Key="source",
+        Body=data,
+        ContentType="audio/ogg",
+        Metadata={"key1": "value1"},
+        CacheControl="no-cache",
+        ContentDisposition="inline",
+    )
     for target in (bucket, other_bucket):
         copied = s3.copy_object(Bucket=target, Key="copy", CopySource={"Bucket": bucket, "Key": "source"})
         got = s3.get_object(Bucket=target, Key="copy")
         assert got["ContentLength"] == size and got["Body"].read() == data
-        assert (got["ContentType"], got["Metadata"], got["CacheControl"], got["ContentDisposition"]) == ("audio/ogg", {"key1": "value1"}, "no-cache", "inline")
+        assert (got["ContentType"], got["Metadata"], got["CacheControl"], got["ContentDisposition"]) == (
+            "audio/ogg",
+            {"key1": "value1"},
+            "no-cache",
+            "inline",
+        )
         assert copied["CopyObjectResult"]["ETag"] == got["ETag"]
         assert copied["CopyObjectResult"]["LastModified"] == got["LastModified"]
 
 
 def test_replace_takes_the_requests_metadata_alone(s3, bucket, source):
-    s3.copy_object(Bucket=bucket, Key="copy", CopySource=source, MetadataDirective="REPLACE", ContentType="audio/mpeg", Metadata={"key3": "value3", "key2": "value2"})
+    s3.copy_object(
+        Bucket=bucket,
+        Key="copy",
+        CopySource=source,
+        MetadataDirective="REPLACE",
+        ContentType="audio/mpeg",
+        Metadata={"key3": "value3", "key2": "value2"},
+    )
     got = s3.get_object(Bucket=bucket, Key="copy")
     assert (got["ContentType"], got["Metadata"], got["Body"].read()) == ("audio/mpeg", {"key3": "value3", "key2": "value2"}, b"foo")
 

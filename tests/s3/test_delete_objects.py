@@ -76,7 +76,15 @@ def test_a_wrong_checksum_deletes_nothing(raw, s3, bucket):
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"<Delete></Delete>", b"<Delete>", b"junk", b"<Delete><Object></Object></Delete>", b"<Other><Object><Key>k</Key></Object></Other>"]
+    "body",
+    [
+        b"",
+        b"<Delete></Delete>",
+        b"<Delete>",
+        b"junk",
+        b"<Delete><Object></Object></Delete>",
+        b"<Other><Object><Key>k</Key></Object></Other>",
+    ],
 )
 def test_a_body_that_names_no_keys_is_malformed_xml(raw, bucket, body):
     answer = post(raw, bucket, body, Content_MD5=md5(body))

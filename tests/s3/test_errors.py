@@ -21,7 +21,14 @@ def test_a_missing_bucket_is_named(raw):
 
 
 def test_every_answer_has_ids_of_its_own(raw, bucket):
-    answers = [raw("GET", "/"), raw("PUT", f"/{bucket}/k", body=b"x"), raw("HEAD", f"/{bucket}/k"), raw("HEAD", f"/{bucket}/none"), raw.bare("GET", "/"), raw("DELETE", f"/{bucket}/k")]
+    answers = [
+        raw("GET", "/"),
+        raw("PUT", f"/{bucket}/k", body=b"x"),
+        raw("HEAD", f"/{bucket}/k"),
+        raw("HEAD", f"/{bucket}/none"),
+        raw.bare("GET", "/"),
+        raw("DELETE", f"/{bucket}/k"),
+    ]
     ids = [answer.headers["x-amz-request-id"] for answer in answers]
     assert len(set(ids)) == len(ids) and all(answer.headers["x-amz-id-2"] for answer in answers)
 

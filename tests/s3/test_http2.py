@@ -9,7 +9,9 @@ import pytest
 
 
 def curl(*arguments: str) -> subprocess.CompletedProcess:
-    return subprocess.run(["curl", "-sS", "--http2-prior-knowledge", "-w", "\n%{http_version} %{http_code}", *arguments], capture_output=True)
+    return subprocess.run(
+        ["curl", "-sS", "--http2-prior-knowledge", "-w", "\n%{http_version} %{http_code}", *arguments], capture_output=True
+    )
 
 
 @pytest.mark.every_layout

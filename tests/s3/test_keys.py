@@ -7,8 +7,10 @@ from harness.sigv4 import encode_path
 
 ODD = [
     " ", '"', "$", "%", "&", "'", "<", ">", "_", "_ ", "_ _", "__",
-    "a", "a/", "a/b", "a//b", "//", "/", "/leading", "trailing/", "..", "../..", "../../etc/passwd", ".", "./a", "a/../b", "a/./b",
-    "%2F", "%252F", "a%2Fb", "%zz", "+", "a+b", "a b", " a ", "  ", "a?b", "a#b", "a&b=c", "a;b", "a:b", "a@b", "a|b", "a\\b", "a^b", "a`b", "{a}", "[a]", "~a", "a*b", "a!b", "a,b", "a=b", "(a)",
+    "a", "a/", "a/b", "a//b", "//", "/", "/leading", "trailing/", "..", "../..", "../../etc/passwd",
+    ".", "./a", "a/../b", "a/./b",
+    "%2F", "%252F", "a%2Fb", "%zz", "+", "a+b", "a b", " a ", "  ", "a?b", "a#b", "a&b=c", "a;b",
+    "a:b", "a@b", "a|b", "a\\b", "a^b", "a`b", "{a}", "[a]", "~a", "a*b", "a!b", "a,b", "a=b", "(a)",
     "ä", "a\u0308", "日本語", "😀", "😀/👍🏽", "\u00a0", "\u200b", "\u202e", "ﬀ", "İ", "a\nb", "a\tb", "a\rb", "\x01", "\x7f",
     "x" * 1024, "ä" * 512, "😀" * 256, "a/" * 512, "CON", "nul", "format", ".rustfs.sys", "con.txt.", "UPPER", "upper",
 ]  # fmt: skip

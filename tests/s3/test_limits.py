@@ -59,7 +59,18 @@ def test_an_endless_request_line(raw):
     assert status_of(answer) in (0, 400, 414, 431), answer[:200]
 
 
-@pytest.mark.parametrize("junk", [b"\r\n\r\n\r\n\r\n", b"hello\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00", b"GET /\x00 HTTP/1.1\r\nHost: x\r\n\r\n", b"GET / HTTP/1.1\r\nHost: x\r\nBad Header: y\r\n\r\n"])
+@pytest.mark.parametrize(
+    "junk",
+    [
+        b"\r\n\r\n\r\n\r\n",
+        b"hello\r\n\r\n",
+        b"GET\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00",
+        b"GET /\x00 HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nBad Header: y\r\n\r\n",
+    ],
+)
 def test_what_is_no_http_is_refused_and_harms_nobody(raw, junk):
     answer = raw.bytes(junk, timeout=10, end=True)
     assert status_of(answer) in (0, 400, 403, 505), answer[:200]

@@ -18,7 +18,9 @@ def put(s3, bucket):
 @pytest.fixture
 def ls(raw, bucket):
     def ls(**parameters):
-        answer = raw("GET", f"/{bucket}", [("list-type", "2"), *((name.replace("_", "-"), str(value)) for name, value in parameters.items())])
+        answer = raw(
+            "GET", f"/{bucket}", [("list-type", "2"), *((name.replace("_", "-"), str(value)) for name, value in parameters.items())]
+        )
         assert answer.status == 200, answer
         return answer.xml
 
@@ -168,7 +170,9 @@ def test_url_encoding_is_of_prefix_delimiter_and_start_after_too(put, ls):
 @pytest.mark.limit(120)
 def test_order_is_by_bytes_and_pages_of_any_size_give_all(put, ls):
     dice = random.Random(3)
-    made = {"".join(dice.choice(["a", "b", "/", "-", "ä", "😀", "Z", "~", " ", "%"]) for _ in range(dice.randint(1, 6))) for _ in range(150)}
+    made = {
+        "".join(dice.choice(["a", "b", "/", "-", "ä", "😀", "Z", "~", " ", "%"]) for _ in range(dice.randint(1, 6))) for _ in range(150)
+    }
     put(*made)
     ordered = sorted(made, key=lambda key: key.encode())
     for size in (1, 7, 1000):

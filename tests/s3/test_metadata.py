@@ -75,7 +75,12 @@ def test_multipart_keeps_what_it_was_begun_with(s3, bucket):
 
 @pytest.mark.parametrize("header", ["x-amz-server-side-encryption", "x-amz-tagging", "x-amz-object-lock-mode", "x-amz-write-offset-bytes"])
 def test_what_is_not_built_is_said_and_never_ignored(raw, s3, bucket, header):
-    value = {"x-amz-server-side-encryption": "aws:kms", "x-amz-tagging": "a=b", "x-amz-object-lock-mode": "COMPLIANCE", "x-amz-write-offset-bytes": "0"}[header]
+    value = {
+        "x-amz-server-side-encryption": "aws:kms",
+        "x-amz-tagging": "a=b",
+        "x-amz-object-lock-mode": "COMPLIANCE",
+        "x-amz-write-offset-bytes": "0",
+    }[header]
     answer = raw("PUT", f"/{bucket}/k", headers={header: value}, body=b"x")
     assert answer.status in (400, 501) and answer.code in ("NotImplemented", "InvalidRequest", "InvalidArgument"), answer
     with refused("NoSuchKey"):

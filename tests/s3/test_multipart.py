@@ -245,7 +245,10 @@ def test_parts_are_read_by_number(s3, raw, bucket, begin):
     etag = upload.complete()["ETag"]
     first = 0
     for number, piece in enumerate(pieces, 1):
-        for answer in (s3.head_object(Bucket=bucket, Key="big", PartNumber=number), s3.get_object(Bucket=bucket, Key="big", PartNumber=number)):
+        for answer in (
+            s3.head_object(Bucket=bucket, Key="big", PartNumber=number),
+            s3.get_object(Bucket=bucket, Key="big", PartNumber=number),
+        ):
             assert (answer["PartsCount"], answer["ETag"], answer["ContentLength"]) == (4, etag, len(piece))
             assert answer["ResponseMetadata"]["HTTPStatusCode"] == 206
             assert answer["ContentRange"] == f"bytes {first}-{first + len(piece) - 1}/{16 * MIB}"

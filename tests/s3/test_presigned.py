@@ -41,7 +41,9 @@ def test_a_signed_content_type_has_to_be_sent(s3, bucket):
 
 def test_parts_may_be_presigned(s3, bucket):
     upload = s3.create_multipart_upload(Bucket=bucket, Key="k")["UploadId"]
-    url = s3.generate_presigned_url("upload_part", Params={"Bucket": bucket, "Key": "k", "UploadId": upload, "PartNumber": 1}, ExpiresIn=600)
+    url = s3.generate_presigned_url(
+        "upload_part", Params={"Bucket": bucket, "Key": "k", "UploadId": upload, "PartNumber": 1}, ExpiresIn=600
+    )
     etag = requests.put(url, data=b"part", timeout=30).headers["ETag"]
     s3.complete_multipart_upload(Bucket=bucket, Key="k", UploadId=upload, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": etag}]})
     assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"part"

@@ -41,7 +41,14 @@ def test_a_clock_that_is_a_little_off(raw, minutes):
 
 
 def test_nobody_is_let_in_without_a_signature(raw, bucket, bucket_name):
-    for method, target in (("PUT", f"/{bucket_name}-new"), ("GET", "/"), ("PUT", f"/{bucket}/k"), ("GET", f"/{bucket}/k"), ("DELETE", f"/{bucket}"), ("POST", f"/{bucket}?delete")):
+    for method, target in (
+        ("PUT", f"/{bucket_name}-new"),
+        ("GET", "/"),
+        ("PUT", f"/{bucket}/k"),
+        ("GET", f"/{bucket}/k"),
+        ("DELETE", f"/{bucket}"),
+        ("POST", f"/{bucket}?delete"),
+    ):
         answer = raw.bare(method, target)
         assert (answer.status, answer.code) == (403, "AccessDenied"), (method, target)
 
@@ -59,7 +66,9 @@ def test_another_scheme_is_an_invalid_argument(raw):
 
 
 def test_version_2_is_not_supported(raw):
-    answer = raw.bare("GET", "/", {"Authorization": f"AWS {ACCESS_KEY}:frJIUN8DYpKDtOLCwo//yllqDzg=", "Date": "Tue, 27 Mar 2007 19:36:42 +0000"})
+    answer = raw.bare(
+        "GET", "/", {"Authorization": f"AWS {ACCESS_KEY}:frJIUN8DYpKDtOLCwo//yllqDzg=", "Date": "Tue, 27 Mar 2007 19:36:42 +0000"}
+    )
     assert (answer.status, answer.code) == (400, "InvalidRequest")
 
 

@@ -65,7 +65,9 @@ def test_parts_may_be_streamed(raw, s3, bucket, body, kind):
     trailers = None if kind == SIGNED else {"x-amz-checksum-crc32": checksum("CRC32", DATA)}
     answer = put_stream(raw, f"/{bucket}/k", DATA, kind, trailers=trailers, query=[("partNumber", "1"), ("uploadId", upload)])
     assert answer.status == 200, answer
-    s3.complete_multipart_upload(Bucket=bucket, Key="k", UploadId=upload, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": answer.headers["etag"]}]})
+    s3.complete_multipart_upload(
+        Bucket=bucket, Key="k", UploadId=upload, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": answer.headers["etag"]}]}
+    )
     assert body() == DATA
 
 
@@ -83,7 +85,13 @@ def test_a_byte_that_was_changed_does_not_match_its_chunks_signature(raw, path, 
 
 
 def test_a_wrong_chunk_signature(raw, path, nothing_stored):
-    answer = put_stream(raw, path, DATA, SIGNED, alter=lambda framed: framed.replace(b"chunk-signature=", b"chunk-signature=0", 1).replace(b"\r\n", b"\r\n", 1))
+    answer = put_stream(
+        raw,
+        path,
+        DATA,
+        SIGNED,
+        alter=lambda framed: framed.replace(b"chunk-signature=", b"chunk-signature=0", 1).replace(b"\r\n", b"\r\n", 1),
+    )
     assert answer.status in (400, 403), answer
     answer = put_stream(raw, path, DATA, SIGNED, alter=lambda framed: framed[:22] + (b"0" * 64) + framed[86:])
     assert answer.status in (400, 403), answer
@@ -110,7 +118,14 @@ def test_a_checksum_in_the_trailer_that_is_wrong(raw, path, nothing_stored, kind
 
 def test_a_signed_trailer_that_was_changed(raw, path, nothing_stored):
     right, other = checksum("CRC32", DATA), checksum("CRC32", b"other")
-    answer = put_stream(raw, path, DATA, SIGNED_TRAILER, trailers={"x-amz-checksum-crc32": right}, alter=lambda framed: framed.replace(right.encode(), other.encode()))
+    answer = put_stream(
+        raw,
+        path,
+        DATA,
+        SIGNED_TRAILER,
+        trailers={"x-amz-checksum-crc32": right},
+        alter=lambda framed: framed.replace(right.encode(), other.encode()),
+    )
     assert answer.status in (400, 403) and answer.code in ("SignatureDoesNotMatch", "BadDigest"), answer
     nothing_stored()
 
@@ -140,7 +155,9 @@ def test_a_body_that_is_cut_off(raw, path, nothing_stored, kind):
 
 @pytest.mark.parametrize("wrong", [b"zz\r\n", b"-1\r\n", b"\r\n", b"ffffffffffffffffffff\r\n", b"10000" + b"0" * 5000])
 def test_framing_that_is_none(raw, path, nothing_stored, wrong):
-    answer = put_stream(raw, path, DATA, UNSIGNED_TRAILER, trailers={"x-amz-checksum-crc32": checksum("CRC32", DATA)}, alter=lambda framed: wrong + framed)
+    answer = put_stream(
+        raw, path, DATA, UNSIGNED_TRAILER, trailers={"x-amz-checksum-crc32": checksum("CRC32", DATA)}, alter=lambda framed: wrong + framed
+    )
     assert answer.status == 400, answer
     nothing_stored()
 

@@ -25,13 +25,17 @@ def all_keys(s3, bucket, **options):
 @pytest.mark.every_layout
 def test_t90_rustfs_2789_copies_onto_themselves_lose_no_object(s3, bucket):
     """`rclone sync` over changed times copies each object onto itself: HEAD said 200 afterwards, and GET NoSuchKey."""
-    bodies = {f"f{number}": random.Random(number).randbytes(size) for number, size in enumerate([0, 10, 5000, 20_000, 150_000, 2 * MIB] * 4)}
+    bodies = {
+        f"f{number}": random.Random(number).randbytes(size) for number, size in enumerate([0, 10, 5000, 20_000, 150_000, 2 * MIB] * 4)
+    }
     for key, body in bodies.items():
         s3.put_object(Bucket=bucket, Key=key, Body=body, Metadata={"mtime": "1"})
 
     def touch(key):
         for turn in ("2", "3"):
-            s3.copy_object(Bucket=bucket, Key=key, CopySource={"Bucket": bucket, "Key": key}, MetadataDirective="REPLACE", Metadata={"mtime": turn})
+            s3.copy_object(
+                Bucket=bucket, Key=key, CopySource={"Bucket": bucket, "Key": key}, MetadataDirective="REPLACE", Metadata={"mtime": turn}
+            )
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(touch, bodies))
@@ -49,13 +53,19 @@ def test_t90_rustfs_7674_a_small_multipart_upload_can_be_copied_and_its_source_d
     data = random.Random(size).randbytes(size)
     upload = s3.create_multipart_upload(Bucket=bucket, Key="uploads/1/data")["UploadId"]
     etag = s3.upload_part(Bucket=bucket, Key="uploads/1/data", UploadId=upload, PartNumber=1, Body=data)["ETag"]
-    s3.complete_multipart_upload(Bucket=bucket, Key="uploads/1/data", UploadId=upload, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": etag}]})
+    s3.complete_multipart_upload(
+        Bucket=bucket, Key="uploads/1/data", UploadId=upload, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": etag}]}
+    )
     s3.copy_object(Bucket=bucket, Key="blobs/sha256/data", CopySource={"Bucket": bucket, "Key": "uploads/1/data"})
     s3.delete_object(Bucket=bucket, Key="uploads/1/data")
     assert s3.get_object(Bucket=bucket, Key="blobs/sha256/data")["Body"].read() == data
     target = s3.create_multipart_upload(Bucket=bucket, Key="again")["UploadId"]
-    part = s3.upload_part_copy(Bucket=bucket, Key="again", UploadId=target, PartNumber=1, CopySource={"Bucket": bucket, "Key": "blobs/sha256/data"})
-    s3.complete_multipart_upload(Bucket=bucket, Key="again", UploadId=target, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part["CopyPartResult"]["ETag"]}]})
+    part = s3.upload_part_copy(
+        Bucket=bucket, Key="again", UploadId=target, PartNumber=1, CopySource={"Bucket": bucket, "Key": "blobs/sha256/data"}
+    )
+    s3.complete_multipart_upload(
+        Bucket=bucket, Key="again", UploadId=target, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part["CopyPartResult"]["ETag"]}]}
+    )
     assert s3.get_object(Bucket=bucket, Key="again")["Body"].read() == data
 
 

@@ -11,7 +11,9 @@ KIB = 1 << 10
 
 
 def copy_part(s3, bucket, upload, number, source, **options):
-    return s3.upload_part_copy(Bucket=bucket, Key="target", UploadId=upload, PartNumber=number, CopySource={"Bucket": bucket, "Key": source}, **options)
+    return s3.upload_part_copy(
+        Bucket=bucket, Key="target", UploadId=upload, PartNumber=number, CopySource={"Bucket": bucket, "Key": source}, **options
+    )
 
 
 def begin(s3, bucket):
@@ -44,7 +46,9 @@ def test_the_first_bytes_of_a_large_source(s3, bucket, size):
     assert complete(s3, bucket, upload, answers) == data[:size]
 
 
-@pytest.mark.parametrize("value", ["0-2", "bytes=0", "bytes=hello-world", "bytes=0-bar", "bytes=hello-", "bytes=0-2,3-5", "bytes=3-1", "bytes=-3", "bytes=0-"])
+@pytest.mark.parametrize(
+    "value", ["0-2", "bytes=0", "bytes=hello-world", "bytes=0-bar", "bytes=hello-", "bytes=0-2,3-5", "bytes=3-1", "bytes=-3", "bytes=0-"]
+)
 def test_a_malformed_range_is_an_invalid_argument(s3, bucket, value):
     s3.put_object(Bucket=bucket, Key="source", Body=b"hello")
     with refused("InvalidArgument", 400):
@@ -67,10 +71,14 @@ def test_the_sources_key_is_decoded_exactly_once(s3, raw, bucket):
     s3.put_object(Bucket=bucket, Key="anyfilename%25.txt", Body=b"x")
     s3.put_object(Bucket=bucket, Key="target", Body=b"old")
     upload = begin(s3, bucket)
-    answer = raw("PUT", f"/{bucket}/target", [("partNumber", "1"), ("uploadId", upload)], {"x-amz-copy-source": f"{bucket}/anyfilename%25.txt"})
+    answer = raw(
+        "PUT", f"/{bucket}/target", [("partNumber", "1"), ("uploadId", upload)], {"x-amz-copy-source": f"{bucket}/anyfilename%25.txt"}
+    )
     assert (answer.status, answer.code) == (404, "NoSuchKey")
     assert s3.get_object(Bucket=bucket, Key="target")["Body"].read() == b"old"
-    answer = raw("PUT", f"/{bucket}/target", [("partNumber", "1"), ("uploadId", upload)], {"x-amz-copy-source": f"{bucket}/anyfilename%2525.txt"})
+    answer = raw(
+        "PUT", f"/{bucket}/target", [("partNumber", "1"), ("uploadId", upload)], {"x-amz-copy-source": f"{bucket}/anyfilename%2525.txt"}
+    )
     assert answer.status == 200
 
 

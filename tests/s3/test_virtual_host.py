@@ -51,7 +51,11 @@ def test_a_bucket_in_the_host_that_is_not_there(domain_server):
 
 
 def test_without_domains_the_client_is_told(raw):
-    for method, host, path in (("PUT", "photos.s3.example.com", "/"), ("GET", "photos.localhost:9000", "/key"), ("GET", "photos.127.0.0.1:9000", "/")):
+    for method, host, path in (
+        ("PUT", "photos.s3.example.com", "/"),
+        ("GET", "photos.localhost:9000", "/key"),
+        ("GET", "photos.127.0.0.1:9000", "/"),
+    ):
         answer = raw(method, path, host=host)
         assert (answer.status, answer.code) == (400, "InvalidHostHeader")
         for word in ("path-style", "addressing_style", "RUSTFS_SERVER_DOMAINS"):
