@@ -24,7 +24,8 @@ impl Default for Limits {
             // 10,000 parts with a checksum each, or 1,000 keys of 1,024 bytes with some escapes.
             list_body_bytes_max: 4 << 20,
             xml_body_bytes_max: 256 << 10,
-            drain_bytes_max: 1 << 20,
+            // A part as SDKs send it, most of them without asking first: a closed connection would hide the error from them.
+            drain_bytes_max: 8 << 20,
             drain_time_max: Duration::from_secs(5),
         }
     }
