@@ -1,7 +1,7 @@
 //! The S3 front over a store of simulated drives, in one process: what needs a clock or a broken body, and one walk
 //! through the operations. What clients see over the network is tested in `tests/s3`.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "what is not there fails the test")]
+#![expect(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 use std::collections::VecDeque;
 use std::net::IpAddr;

@@ -1,1 +1,3 @@
+//! A drive of its own: segments, files, restarts and damage.
+
 

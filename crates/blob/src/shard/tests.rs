@@ -1,3 +1,5 @@
+//! Shards as bytes: every cut and every change is noticed.
+
 use super::*;
 use proptest::prelude::*;
 
