@@ -37,6 +37,8 @@ pub struct Healed {
     pub whole: usize,
     /// Blobs that could not be made whole now.
     pub waiting: usize,
+    /// Where the queue goes on; `None` at its end.
+    pub next: Option<BlobId>,
 }
 
 /// A page of the blobs that objects of a partition refer to.
@@ -137,22 +139,36 @@ impl Objects {
         }
     }
 
-    /// Heals up to `limit` blobs of a partition that were queued.
+    /// Heals up to `limit` blobs of a partition that were queued, of those behind `after`: what can't be healed now is not
+    /// in the way of what can.
     ///
     /// # Errors
     /// Where the records can't be read or written.
-    pub async fn heal(&self, partition: PartitionId, limit: usize) -> Result<Healed, ObjectError> {
+    pub async fn heal(
+        &self,
+        partition: PartitionId,
+        after: Option<BlobId>,
+        limit: usize,
+    ) -> Result<Healed, ObjectError> {
         let reader = self.inner.meta.reader(partition).await?;
-        let rows = reader.scan::<Heal>((Bound::Unbounded, Bound::Unbounded), limit)?;
-        let mut healed = Healed::default();
+        let start = after.as_ref().map_or(Bound::Unbounded, |after| Bound::Excluded(&after.bytes()[..]));
+        let rows = reader.scan::<Heal>((start, Bound::Unbounded), limit)?;
+        let next = rows.last().filter(|_| rows.len() == limit).map(|(last, _)| *last);
+        let mut healed = Healed { next, ..Healed::default() };
         for (id, row) in rows {
-            let repaired = self.repair(partition, &row.row.blob).await;
-            let is_whole = repaired.is_ok_and(|repaired| repaired.remaining.is_empty());
-            let still_there =
-                is_whole || self.inner.blobs.check(&row.row.blob).await.is_ok_and(|c| !c.whole.is_empty());
+            let blob = &row.row.blob;
+            let repaired = self.repair(partition, blob).await;
+            let is_whole = repaired.as_ref().is_ok_and(|repaired| repaired.remaining.is_empty());
+            let is_gone = match repaired {
+                Err(ObjectError::Replaced) => true,
+                _ => {
+                    !is_whole
+                        && self.inner.blobs.check(blob).await.is_ok_and(|census| census.whole.is_empty())
+                }
+            };
             let mut txn = self.inner.meta.begin(partition).await?;
             txn.expect::<Heal>(&id, row.version);
-            if is_whole || !still_there || row.row.attempts >= HEAL_ATTEMPTS_MAX {
+            if is_whole || is_gone || row.row.attempts >= HEAL_ATTEMPTS_MAX {
                 txn.delete::<Heal>(&id);
             } else {
                 let attempts = row.row.attempts + 1;
@@ -162,11 +178,8 @@ impl Objects {
                 Ok(_) | Err(MetaError::Conflict) => {}
                 Err(error) => return Err(error.into()),
             }
-            if is_whole {
-                healed.whole += 1;
-            } else {
-                healed.waiting += 1;
-            }
+            healed.whole += usize::from(is_whole);
+            healed.waiting += usize::from(!is_whole && !is_gone);
         }
         Ok(healed)
     }

@@ -217,7 +217,10 @@ async fn work_until_done(objects: &Objects, env: &Env) {
         env.clock.sleep(crate::readers::GRACE * 2).await;
         for partition in objects.meta().partitions() {
             objects.finish_deletes().await.unwrap();
-            while objects.heal(partition, 16).await.unwrap().whole > 0 {}
+            let mut healed = objects.heal(partition, None, 16).await.unwrap();
+            while healed.next.is_some() {
+                healed = objects.heal(partition, healed.next, 16).await.unwrap();
+            }
             while objects.reclaim(partition, 16).await.unwrap().is_more_due {}
         }
     }

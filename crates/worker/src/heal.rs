@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use env::BoxFuture;
+use model::ids::{BlobId, PartitionId};
 use object::{ObjectError, Objects};
 use tracing::info;
 
@@ -17,11 +18,14 @@ const REST_WAITING: Duration = Duration::from_secs(60);
 
 pub(crate) struct Heal {
     objects: Objects,
+    /// Partitions whose queues this round has not come to the end of, with where it goes on.
+    round: Vec<(PartitionId, Option<BlobId>)>,
+    waiting: usize,
 }
 
 impl Heal {
     pub(crate) fn new(objects: Objects) -> Self {
-        Heal { objects }
+        Heal { objects, round: Vec::new(), waiting: 0 }
     }
 }
 
@@ -32,17 +36,25 @@ impl Worker for Heal {
 
     fn step(&mut self) -> BoxFuture<'_, Result<Progress, ObjectError>> {
         Box::pin(async move {
-            let (mut whole, mut waiting) = (0, 0);
-            for partition in self.objects.meta().partitions() {
-                let healed = self.objects.heal(partition, BLOBS_PER_STEP).await?;
+            if self.round.is_empty() {
+                self.round = self.objects.meta().partitions().map(|partition| (partition, None)).collect();
+                self.waiting = 0;
+            }
+            let mut whole = 0;
+            for (partition, after) in std::mem::take(&mut self.round) {
+                let healed = self.objects.heal(partition, after, BLOBS_PER_STEP).await?;
                 whole += healed.whole;
-                waiting += healed.waiting;
+                self.waiting += healed.waiting;
+                self.round.extend(healed.next.map(|next| (partition, Some(next))));
             }
             if whole > 0 {
-                info!(whole, waiting, "healed blobs");
-                return Ok(Progress::Busy);
+                info!(whole, waiting = self.waiting, "healed blobs");
             }
-            Ok(Progress::Idle(if waiting > 0 { REST_WAITING } else { REST }))
+            Ok(match (self.round.is_empty(), self.waiting) {
+                (false, _) => Progress::Busy,
+                (true, 0) => Progress::Idle(REST),
+                (true, _) => Progress::Idle(REST_WAITING),
+            })
         })
     }
 }

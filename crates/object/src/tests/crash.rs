@@ -372,7 +372,7 @@ async fn workers(objects: &Objects, env: &Env) {
         env.clock.sleep(Duration::from_secs(3)).await;
         for partition in objects.meta().partitions() {
             objects.reclaim(partition, 8).await.unwrap();
-            objects.heal(partition, 8).await.unwrap();
+            objects.heal(partition, None, 8).await.unwrap();
         }
         objects.blobs().compact().await;
     }

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use blob::DriveState;
-use env::simulated::{DiskAction, Crash, Failure, Fault, SimulatedDisks};
+use env::simulated::{Crash, DiskAction, Failure, Fault, SimulatedDisks};
 use futures_util::future::join_all;
 
 use super::*;
@@ -38,7 +38,10 @@ async fn client(objects: &Objects, bucket: &BucketInfo, client: u64, round_first
             Ok(_) => possible.0 = vec![(seed, size)],
             Err(_) => possible.0.push((seed, size)),
         }
-        refused += usize::from(done.is_err());
+        if let Err(error) = &done {
+            assert!(matches!(error, ObjectError::Meta(meta::MetaError::Unknown { .. })), "{key}: {error}");
+            refused += 1;
+        }
         let holds_first = possible.0.first() == Some(&(seed, size));
         if done.is_ok() || !holds_first {
             assert_right(objects, bucket, &key, possible).await;
@@ -88,8 +91,10 @@ fn through_a_fault(
         let bucket = objects.create_bucket("bucket", "", "me").await.unwrap();
         assert_eq!(workload(&objects, &bucket, &mut model, 0).await, 0);
         begin(disks);
+        // What was under way on a drive that led is in doubt; everything after it goes on.
         let refused = workload(&objects, &bucket, &mut model, 100).await;
-        assert_eq!(refused, 0, "three drives take writes");
+        assert!(refused <= CLIENTS as usize, "{refused} writes failed");
+        assert_eq!(workload(&objects, &bucket, &mut model, 150).await, 0, "three drives take writes");
         if is_named {
             let drives = objects.blobs().drives().await;
             assert_ne!(drives[1].state, DriveState::Ok, "the drive at fault is known");
@@ -143,7 +148,12 @@ fn a_drive_that_can_not_sync_is_left_out_and_made_whole_later() {
 
 #[test]
 fn a_drive_that_can_not_read_is_read_around() {
-    through_a_fault(1, fails(DiskAction::Read, "/d2/blob", Failure::Input), SimulatedDisks::clear_faults, false);
+    through_a_fault(
+        1,
+        fails(DiskAction::Read, "/d2/blob", Failure::Input),
+        SimulatedDisks::clear_faults,
+        false,
+    );
 }
 
 #[test]
@@ -214,17 +224,27 @@ fn without_two_of_four_drives_reads_go_on_and_writes_are_refused() {
     }
 }
 
+/// Segments and shard files on a drive. Names that were removed and would be back after a power cut are not among them.
+fn files_of_blobs(disks: &SimulatedDisks, drive: usize) -> Vec<(std::path::PathBuf, u64)> {
+    let is_data = |path: &std::path::Path| {
+        let path = path.to_string_lossy();
+        path.contains("/blob/segments/") || path.contains("/blob/shards/")
+    };
+    let files = disks.files(&format!("d{drive}")).into_iter();
+    files.filter(|(path, len)| *len > 0 && is_data(path) && disks.content(path).is_ok()).collect()
+}
+
 /// Does harm to every file of blobs on a drive.
 fn rot(disks: &SimulatedDisks, drive: usize, generator: &mut Generator) {
-    let files: Vec<_> = disks.files(&format!("d{drive}")).into_iter().collect();
-    let is_blobs = |path: &std::path::Path| path.starts_with(format!("/d{drive}/blob"));
-    let files: Vec<_> = files.into_iter().filter(|(path, len)| is_blobs(path) && *len > 0).collect();
-    for (number, (path, len)) in files.iter().enumerate() {
-        let at = generator.below(*len);
+    let files = files_of_blobs(disks, drive);
+    for (number, (path, _)) in files.iter().enumerate() {
+        // A swap may have changed it.
+        let len = disks.content(path).unwrap().len() as u64;
+        let at = generator.below(len);
         match generator.below(5) {
             0 | 1 => disks.flip_bit(path, at, generator.below(8) as u32).unwrap(),
             2 => disks.truncate(path, at).unwrap(),
-            3 => disks.zero(path, at / 512 * 512..(at / 512 * 512 + 512).min(*len)).unwrap(),
+            3 => disks.zero(path, at / 512 * 512..(at / 512 * 512 + 512).min(len)).unwrap(),
             _ => {
                 let other = &files[(number + 1) % files.len()].0;
                 let is_shard = |path: &std::path::Path| path.to_string_lossy().contains("/shards/");
@@ -271,7 +291,7 @@ fn rot_on_two_drives_of_four_is_read_around_and_made_good() {
             assert_all_right(&objects, &bucket, &model).await;
             let mut queued = 0;
             for partition in objects.meta().partitions() {
-                queued += objects.heal(partition, 1000).await.unwrap().whole;
+                queued += objects.heal(partition, None, 1000).await.unwrap().whole;
             }
             assert!(queued > 0, "what was read with the help of parity is healed");
             assert_all_right(&objects, &bucket, &model).await;
@@ -306,12 +326,7 @@ fn on_a_single_drive_a_flipped_bit_costs_one_object() {
     for seed in 0..24 {
         let (store, model) = filled(seed, 1);
         let disks = store.simulation.disks();
-        let is_data = |path: &std::path::Path| {
-            let path = path.to_string_lossy();
-            path.contains("/blob/segments/") || path.contains("/blob/shards/")
-        };
-        let files: Vec<_> =
-            disks.files("d1").into_iter().filter(|(path, len)| is_data(path) && *len > 0).collect();
+        let files = files_of_blobs(disks, 1);
         let mut generator = Generator::new(seed);
         let (path, len) = &files[generator.below(files.len() as u64) as usize];
         disks.flip_bit(path, generator.below(*len), 3).unwrap();

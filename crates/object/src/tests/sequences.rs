@@ -571,7 +571,7 @@ impl Pair<'_> {
         self.env.clock.sleep(Duration::from_secs(6)).await;
         for partition in self.objects.meta().partitions() {
             self.objects.reclaim(partition, 5).await.unwrap();
-            self.objects.heal(partition, 5).await.unwrap();
+            self.objects.heal(partition, None, 5).await.unwrap();
         }
         self.objects.finish_deletes().await.unwrap();
         self.objects.blobs().compact().await;
