@@ -223,6 +223,7 @@ impl Machine {
 
     /// The batch was written: what memory alone knew of it, the engine knows now.
     pub(crate) fn batch_written(&mut self) {
+        self.recent.batch_written(self.applied.index);
         if self.counters.len() > COUNTERS_CACHED_MAX {
             self.counters.clear();
         }
@@ -250,11 +251,11 @@ impl Machine {
     ) -> Result<(), ApplyError> {
         for write in command.writes {
             let Some(record) = write.record else {
-                self.recent.wrote(header.version, &write.key, 0);
+                self.recent.wrote(&write.key, 0);
                 batch.remove(self.partition, &write.key);
                 continue;
             };
-            self.recent.wrote(header.version, &write.key, header.version);
+            self.recent.wrote(&write.key, header.version);
             batch.put_parts(self.partition, &write.key, &[&header.encode(), &record]);
         }
         for add in command.adds {
@@ -277,10 +278,10 @@ impl Machine {
         let counters = self.counters.entry(add.key.clone()).or_default();
         counters.add(&add.deltas);
         if counters.is_zero() {
-            self.recent.wrote(header.version, &add.key, 0);
+            self.recent.wrote(&add.key, 0);
             batch.remove(self.partition, &add.key);
         } else {
-            self.recent.wrote(header.version, &add.key, header.version);
+            self.recent.wrote(&add.key, header.version);
             batch.put_parts(self.partition, &add.key, &[&header.encode(), &counters.encode()]);
         }
         Ok(())

@@ -295,6 +295,7 @@ fn replay(
         if is_command && !entry.get_data().is_empty() {
             machine.apply(engine, entry.get_index(), entry.get_term(), entry.get_data(), &mut batch)?;
             engine.write(&mut batch)?;
+            machine.batch_written();
         } else {
             machine.skip(entry.get_index(), entry.get_term());
         }

@@ -7,7 +7,7 @@
 use hashbrown::HashMap;
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
-/// Rows of one generation; two are kept. See [`Recent`].
+/// Rows of one generation, and those of the batch that filled it; two are kept. See [`Recent`].
 const GENERATION_ROWS_MAX: usize = 1024;
 
 /// The versions of rows written lately in one partition.
@@ -35,15 +35,18 @@ impl Recent {
         }
     }
 
-    /// A row was written at `index`; it now has `version` (0: removed).
-    pub(crate) fn wrote(&mut self, index: u64, key: &[u8], version: u64) {
+    /// A row was written; it now has `version` (0: removed).
+    pub(crate) fn wrote(&mut self, key: &[u8], version: u64) {
+        self.newer.insert(self.digest(key), version);
+    }
+
+    /// All that was written up to `index` is in the engine: only now may some of it be forgotten here.
+    pub(crate) fn batch_written(&mut self, index: u64) {
         if self.newer.len() >= GENERATION_ROWS_MAX {
             self.older = std::mem::take(&mut self.newer);
             self.complete_from = self.newer_from;
-            // Earlier rows of this very entry are in `older`: the new generation alone is complete only above it.
             self.newer_from = index;
         }
-        self.newer.insert(self.digest(key), version);
     }
 
     /// The version of a row, if it was written lately.
@@ -71,7 +74,8 @@ mod tests {
         let mut recent = Recent::new(10, 1);
         assert!(recent.covers(10) && !recent.covers(9));
         for index in 11..(11 + 3 * GENERATION_ROWS_MAX as u64) {
-            recent.wrote(index, &index.to_le_bytes(), index);
+            recent.wrote(&index.to_le_bytes(), index);
+            recent.batch_written(index);
             for known in 11..=index {
                 if recent.covers(known - 1) {
                     assert_eq!(recent.version(&known.to_le_bytes()), Some(known), "{known} at {index}");
@@ -85,11 +89,12 @@ mod tests {
     #[test]
     fn a_row_written_again_has_its_newest_version() {
         let mut recent = Recent::new(0, 1);
-        recent.wrote(1, b"a", 1);
+        recent.wrote(b"a", 1);
         for index in 2..2000u64 {
-            recent.wrote(index, &index.to_le_bytes(), index);
+            recent.wrote(&index.to_le_bytes(), index);
+            recent.batch_written(index);
         }
-        recent.wrote(2000, b"a", 0);
+        recent.wrote(b"a", 0);
         assert_eq!(recent.version(b"a"), Some(0));
     }
 }

@@ -14,6 +14,9 @@ use crate::engine::memory::MemoryEngineStore;
 use crate::table::{Counters, Table};
 use crate::{Meta, MetaDrive, MetaError, MetaOptions};
 
+mod t90_review_answers;
+mod t90_review_recent;
+
 struct Totals;
 
 impl Table for Totals {

@@ -142,7 +142,8 @@ impl Group {
 
     /// Takes a command of a proposer.
     pub(crate) fn propose(&mut self, now: Timestamp, command: &[u8], reply: Reply) {
-        if !self.leads() {
+        // Before readers look here for what is answered here, it is as if it did not lead.
+        if !self.leads() || self.announced_term < self.node.raft.term {
             let _ = reply.send(Answer::NotLeader);
             return;
         }
@@ -152,6 +153,10 @@ impl Group {
             Ok(()) => {
                 self.proposed_time = time;
                 let (index, term) = (self.node.raft.raft_log.last_index(), self.node.raft.term);
+                // What was proposed in an earlier term at this index or behind it is gone, and never committed.
+                while let Some(gone) = self.waiting.pop_back_if(|waiting| waiting.index >= index) {
+                    let _ = gone.reply.send(Answer::NotLeader);
+                }
                 self.waiting.push_back(Waiting { index, term, reply });
             }
             Err(_) => {
@@ -272,6 +277,8 @@ impl Group {
     pub(crate) fn restored(&mut self, applied: Applied, seed: u64) {
         self.applied.store(applied.index, Ordering::Release);
         self.node.mut_store().set_applied(&applied);
+        // What the snapshot skipped may have been committed, or not: who waits for that is told so, by no answer.
+        self.waiting.retain(|waiting| waiting.index > applied.index);
         self.machine = Machine::new(self.partition, applied, seed);
     }
 

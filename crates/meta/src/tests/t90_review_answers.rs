@@ -1,0 +1,68 @@
+//! What is answered as "nothing was done" was not done, whoever leads in between.
+
+use std::time::Duration;
+
+use futures_util::future::{Either, join_all, select};
+
+use super::*;
+
+/// A leader is cut off with proposals, deposed, and elected again.
+fn leaders_change(seed: u64) {
+    let store = Store::new(9000 + seed, 3);
+    let wanted = cluster::placement::replica_drives(&store.map, P);
+    let ids: Vec<u64> = wanted.iter().map(cluster::map::raft_id).collect();
+    let ending = store.simulation.run(async |env| {
+        let meta = store.open(&env, &store.all(), true).await;
+        let network = store.simulation.network();
+        put(&meta, 0).await.unwrap();
+        let cut_off = |lost: u64| {
+            for other in ids.iter().filter(|id| **id != lost) {
+                network.cut(lost, *other);
+                network.cut(*other, lost);
+            }
+        };
+        let leader = || meta.views[usize::from(P.0)].current().unwrap();
+        cut_off(ids[0]);
+        // Proposed at the first leader, which can't commit them; those who asked go away.
+        let lost = join_all((1..=8).map(|number| put(&meta, number)));
+        let gone = env.clock.sleep(Duration::from_millis(500));
+        assert!(matches!(select(Box::pin(lost), gone).await, Either::Right(_)));
+        let first = leader().term;
+        while leader().term == first {
+            env.clock.sleep(Duration::from_millis(100)).await;
+        }
+        // The second leader's first entry reaches the first one; then the second one is cut off.
+        network.mend();
+        env.clock.sleep(Duration::from_secs(2)).await;
+        let second = leader().term;
+        for id in &ids[1..] {
+            network.mend();
+            cut_off(*id);
+            env.clock.sleep(Duration::from_secs(9)).await;
+            if leader().term > second {
+                break;
+            }
+        }
+        network.mend();
+        env.clock.sleep(Duration::from_secs(2)).await;
+        let answers = join_all((100..120).map(|number| put(&meta, number))).await;
+        let found = numbers(&meta).await;
+        for (number, answer) in (100..120).zip(answers) {
+            let is_there = found.contains(&number);
+            assert!(
+                answer.is_ok() && is_there,
+                "seed {seed}: {number} is there: {is_there}, answer: {answer:?}"
+            );
+        }
+        assert!(put(&meta, 200).await.is_ok(), "seed {seed}");
+        meta.close().await;
+    });
+    ending.finished();
+}
+
+#[test]
+fn what_is_answered_as_not_done_is_not_there() {
+    for seed in 0..8 {
+        leaders_change(seed);
+    }
+}
