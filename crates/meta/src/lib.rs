@@ -88,6 +88,18 @@ pub enum MetaOpenError {
         /// What is wrong with the drives that were left out.
         reasons: Vec<String>,
     },
+    /// The drives that hold this partition may lack what was acknowledged.
+    #[error(
+        "of partition {partition} fewer than half of the drives are there: what was stored last may be missing on them. \
+         Bring back a missing drive{}",
+        reasons.iter().map(|reason| format!("; {reason}")).collect::<String>()
+    )]
+    TooFew {
+        /// The partition.
+        partition: PartitionId,
+        /// What is wrong with the drives that were left out.
+        reasons: Vec<String>,
+    },
     /// A replica can't be read.
     #[error(transparent)]
     Apply(#[from] ApplyError),
@@ -135,9 +147,12 @@ impl Meta {
         let mut loops = Vec::new();
         if read_only {
             warn!("too few drives are there to write: the store is opened for reading only");
+            let reasons = || left_out.iter().map(|left: &LeftOut| left.reason.to_string()).collect();
+            if let Some(partition) = open::unsure(&open, &map) {
+                return Err(MetaOpenError::TooFew { partition, reasons: reasons() });
+            }
             open::read_survivors(env, open, &map, &views)?;
             for (partition, view) in open::partitions(&map).zip(&views) {
-                let reasons = || left_out.iter().map(|left: &LeftOut| left.reason.to_string()).collect();
                 view.current().ok_or_else(|| MetaOpenError::Lost { partition, reasons: reasons() })?;
             }
         } else {

@@ -135,17 +135,24 @@ fn load(
 
 /// Whether a majority of every partition's voters is among these drives.
 pub(crate) fn can_write(drives: &[OpenDrive], map: &ClusterMap) -> bool {
+    partitions(map).all(|partition| has_share(drives, partition, |there, voters| there > voters / 2))
+}
+
+/// A partition of which something acknowledged may be on missing drives alone: it is on a majority of the voters, so only
+/// with half of them one is surely among those that are there.
+pub(crate) fn unsure(drives: &[OpenDrive], map: &ClusterMap) -> Option<PartitionId> {
+    partitions(map).find(|partition| !has_share(drives, *partition, |there, voters| there * 2 >= voters))
+}
+
+/// Whether enough of a partition's voters are among these drives; in a joint change of both kinds.
+fn has_share(drives: &[OpenDrive], partition: PartitionId, is_enough: impl Fn(usize, usize) -> bool) -> bool {
     let present: Vec<u64> = drives.iter().map(|drive| raft_id(&drive.id)).collect();
-    let has_majority = |voters: &[u64]| {
-        voters.is_empty() || voters.iter().filter(|id| present.contains(id)).count() > voters.len() / 2
+    let has = |voters: &[u64]| {
+        voters.is_empty() || is_enough(voters.iter().filter(|id| present.contains(id)).count(), voters.len())
     };
-    partitions(map).all(|partition| {
-        let newest = applied_of(drives, partition).max_by_key(|applied| applied.index);
-        newest.is_some_and(|applied| {
-            !applied.voters.is_empty()
-                && has_majority(&applied.voters)
-                && has_majority(&applied.voters_outgoing)
-        })
+    let newest = applied_of(drives, partition).max_by_key(|applied| applied.index);
+    newest.is_some_and(|applied| {
+        !applied.voters.is_empty() && has(&applied.voters) && has(&applied.voters_outgoing)
     })
 }
 

@@ -12,10 +12,11 @@ use parking_lot::Mutex;
 use crate::engine::Engine;
 use crate::engine::memory::MemoryEngineStore;
 use crate::table::{Counters, Table};
-use crate::{Meta, MetaDrive, MetaError, MetaOptions};
+use crate::{LeftOut, Meta, MetaDrive, MetaError, MetaOpenError, MetaOptions};
 
 mod t90_review_answers;
 mod t90_review_recent;
+mod t90_review_survivors;
 
 struct Totals;
 
@@ -75,6 +76,17 @@ impl Store {
 
     /// Opens the drives that are there, by slot.
     async fn open(&self, env: &Env, present: &[usize], new_store: bool) -> Meta {
+        let (meta, left_out) = self.try_open(env, present, new_store).await.unwrap();
+        assert!(left_out.is_empty(), "{left_out:?}");
+        meta
+    }
+
+    async fn try_open(
+        &self,
+        env: &Env,
+        present: &[usize],
+        new_store: bool,
+    ) -> Result<(Meta, Vec<LeftOut>), MetaOpenError> {
         let drives = present
             .iter()
             .map(|slot| MetaDrive {
@@ -90,9 +102,7 @@ impl Store {
             Ok(engine)
         });
         let options = MetaOptions { map: self.map.clone(), drives, new_store, engines: factory };
-        let (meta, left_out) = Meta::open(env, options).await.unwrap();
-        assert!(left_out.is_empty(), "{left_out:?}");
-        meta
+        Meta::open(env, options).await
     }
 
     fn crash(&self) {
