@@ -64,19 +64,29 @@ fn choose(root: &Path, only: Option<&str>) -> Result<Chosen, String> {
     let Some(name) = only else {
         return Ok(Chosen::Everything);
     };
-    let file = Path::new("tests").join(format!("test_{name}.py"));
+    let file = test_file(root, name);
     let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     match name {
         "rust" => Ok(Chosen::Rust(None)),
         "e2e" => Ok(Chosen::EndToEnd(PathBuf::from("tests"))),
-        _ if plain && root.join(&file).is_file() => Ok(Chosen::EndToEnd(file)),
+        _ if plain && file.is_some() => Ok(Chosen::EndToEnd(file.unwrap_or_default())),
         _ if plain && (name == "xtask" || root.join("crates").join(name).is_dir()) => {
             Ok(Chosen::Rust(Some(name.to_string())))
         }
-        _ => {
-            Err(format!("`--only {name}`: there is no step, crate or file tests/test_{name}.py of that name"))
-        }
+        _ => Err(format!(
+            "`--only {name}`: there is no step, crate or file tests/*/test_{name}.py of that name"
+        )),
     }
+}
+
+/// The end-to-end tests of that name, in `tests` or one of its folders, relative to the root.
+fn test_file(root: &Path, name: &str) -> Option<PathBuf> {
+    let tests = Path::new("tests");
+    let folders = std::fs::read_dir(root.join(tests)).into_iter().flatten().flatten();
+    let folders = folders.map(|entry| tests.join(entry.file_name()));
+    let mut files =
+        std::iter::once(tests.to_owned()).chain(folders).map(|folder| folder.join(format!("test_{name}.py")));
+    files.find(|file| root.join(file).is_file())
 }
 
 fn rust(root: &Path, chosen: &Chosen) -> Result<String, Failure> {

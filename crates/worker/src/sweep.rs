@@ -2,7 +2,7 @@
 //!
 //! Invariant: every shard made before the time in a drive's file `swept` has been looked at once. A process only writes blobs
 //! that are newer than its own start, and cleans up after those that fail; so one sweep at the start, over what was made
-//! between the last start and this one, finds what a crash left.
+//! between the last start and this one, finds what a crash left. A drive that was away is swept whole when it is back.
 
 use std::io;
 use std::path::PathBuf;
@@ -53,11 +53,11 @@ impl Sweep {
             };
             let swept = env::read_file(&*self.env.disk, &path.join(SWEPT_FILE), 64).await;
             let text = swept.map(|text| String::from_utf8_lossy(&text).trim().parse::<u64>());
-            let from = text.ok().and_then(Result::ok).unwrap_or(0);
-            let from = Timestamp::from_millis(from.saturating_sub(MARGIN.as_millis() as u64));
+            let from = Timestamp::from_millis(text.ok().and_then(Result::ok).unwrap_or(0));
             let cursor = Some(InventoryCursor::start());
             drives.push(Drive { place: drive.place, path, from, cursor, removed: 0 });
         }
+        since_last_start(&mut drives);
         drives
     }
 
@@ -108,6 +108,17 @@ impl Sweep {
         if let Err(error) = noted {
             warn!(drive = %drive.path.display(), %error, "could not note that the drive was swept");
         }
+    }
+}
+
+/// Where each drive's sweep begins: a little before it was last swept. A drive that was swept longer ago than another was
+/// away in between, and may hold shards of blobs that were deleted meanwhile: all of it is looked at.
+fn since_last_start(drives: &mut [Drive]) {
+    let newest = drives.iter().map(|drive| drive.from).max().unwrap_or_default();
+    for drive in drives {
+        let was_away = drive.from < newest;
+        let from = if was_away { 0 } else { drive.from.millis().saturating_sub(MARGIN.as_millis() as u64) };
+        drive.from = Timestamp::from_millis(from);
     }
 }
 
