@@ -107,7 +107,12 @@ impl Objects {
     /// # Errors
     /// [`ObjectError::NoSuchBucket`], [`ObjectError::BucketNotEmpty`].
     pub async fn delete_bucket(&self, name: &str) -> Result<(), ObjectError> {
-        let bucket = self.bucket(name).await?;
+        let found = self.inner.meta.reader(self.system()).await?.get::<Buckets>(&name.to_owned())?;
+        let found = found.ok_or_else(|| ObjectError::NoSuchBucket { bucket: name.to_owned() })?;
+        if found.row.state == BucketState::Deleting {
+            return self.finish_delete(name, found.row.id).await; // Whoever began it may have gone away.
+        }
+        let bucket = info(name.to_owned(), found);
         // A look first, so that the common mistake disturbs nobody.
         for partition in self.inner.meta.partitions() {
             let reader = self.inner.meta.reader(partition).await?;
@@ -156,6 +161,16 @@ impl Objects {
 
     /// Fences every partition and removes the bucket; where one partition holds an object, takes it all back.
     async fn finish_delete(&self, name: &str, id: BucketId) -> Result<(), ObjectError> {
+        // One at a time: another one's fences would be taken for this one's, and be taken back by the other.
+        let _alone = self.inner.fencing.lock().await;
+        let found = self.inner.meta.reader(self.system()).await?.get::<Buckets>(&name.to_owned())?;
+        match found.filter(|found| found.row.id == id).map(|found| found.row.state) {
+            Some(BucketState::Deleting) => {}
+            Some(BucketState::Active) => {
+                return Err(ObjectError::BucketNotEmpty { bucket: name.to_owned() });
+            }
+            None => return Err(ObjectError::NoSuchBucket { bucket: name.to_owned() }),
+        }
         for partition in self.inner.meta.partitions() {
             if self.fence(partition, id).await? {
                 continue;
@@ -184,9 +199,8 @@ impl Objects {
     async fn fence(&self, partition: PartitionId, id: BucketId) -> Result<bool, ObjectError> {
         for _ in 0..ATTEMPTS_MAX {
             let mut txn = self.inner.meta.begin(partition).await?;
-            if txn.get::<Fences>(&id)?.is_some() {
-                return Ok(true);
-            }
+            // Written anew where it is there: whoever was taking it back may still be doing so.
+            txn.get::<Fences>(&id)?;
             let usage = txn.get::<Usage>(&id)?;
             if usage.is_some_and(|usage| usage.row.value(Usage::OBJECTS) > 0) {
                 return Ok(false);

@@ -83,13 +83,24 @@ struct Inner {
     blobs: Blobs,
     options: ObjectsOptions,
     readers: Readers,
+    /// Held by who fences partitions or takes fences back: see `bucket`.
+    fencing: tokio::sync::Mutex<()>,
 }
 
 impl Objects {
     /// Over a store's records and bytes.
     #[must_use]
     pub fn new(env: Env, meta: Arc<Meta>, blobs: Blobs, options: ObjectsOptions) -> Self {
-        Objects { inner: Arc::new(Inner { env, meta, blobs, options, readers: Readers::default() }) }
+        Objects {
+            inner: Arc::new(Inner {
+                env,
+                meta,
+                blobs,
+                options,
+                readers: Readers::default(),
+                fencing: tokio::sync::Mutex::default(),
+            }),
+        }
     }
 
     /// The store's bytes, for those who look after them.

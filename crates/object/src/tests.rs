@@ -26,6 +26,7 @@ mod crash;
 mod faults;
 mod reference;
 mod sequences;
+mod t90_review_bucket;
 
 /// A store of simulated drives: what outlives a crash.
 struct Store {
