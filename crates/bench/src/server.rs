@@ -51,7 +51,7 @@ impl Server {
         command.envs([("MINIO_ROOT_USER", &access_key), ("MINIO_ROOT_PASSWORD", &secret_key)]);
         // Folders of the root file system are refused as drives otherwise.
         command.env("MINIO_CI_CD", "1");
-        Self::start("minio", command, (host, folder, options.keep), "/minio/health/ready")
+        Self::start("minio", command, (host, folder, options.keep), "/minio/health/cluster")
     }
 
     pub(crate) fn pid(&self) -> u32 {

@@ -1,3 +1,1 @@
 //! A drive of its own: segments, files, restarts and damage.
-
-
