@@ -122,7 +122,10 @@ fn load(
         let path = drive.directory.clone();
         DriveOpenError::Incomplete { path, partition, applied, first, last }
     };
+    // A log that knows a term and has never begun: the crash came when the first snapshot was there and the log was not.
+    let is_unfilled = last == 0 && logged.hard_state().term > 0;
     match Applied::load(engine, partition)? {
+        Some(_) if is_unfilled => Ok(Some(Applied::default())),
         Some(applied) => {
             let is_held = (first..=last).contains(&applied.index);
             if is_held { Ok(Some(applied)) } else { Err(incomplete(applied.index)) }

@@ -15,6 +15,7 @@ use crate::table::{Counters, Table};
 use crate::{LeftOut, Meta, MetaDrive, MetaError, MetaOpenError, MetaOptions};
 
 mod t90_review_answers;
+mod t90_review_install;
 mod t90_review_recent;
 mod t90_review_survivors;
 
