@@ -15,7 +15,7 @@ use raft::prelude::{Message, MessageType};
 use tokio::sync::mpsc;
 use tracing::{error, info};
 
-use crate::engine::{Engine, EngineBatch};
+use crate::engine::{Engine, EngineBatch, EngineSnapshot};
 use crate::error::DriveFailure;
 use crate::log::{LogBatch, LogPosition, RaftLog};
 use crate::raft::group::{Answer, Group, Reply};
@@ -285,13 +285,22 @@ impl DriveLoop {
 
     fn send(&mut self, partition: PartitionId, messages: Vec<Message>) {
         for message in messages {
-            let to = message.get_to();
-            let is_snapshot = message.get_msg_type() == MessageType::MsgSnapshot;
-            match is_snapshot.then(|| self.engine.snapshot(partition)).transpose() {
-                Ok(snapshot) => self.network.send(Envelope { partition, message, snapshot }),
-                Err(_) => self.snapshot_lost(partition, to),
+            if message.get_msg_type() != MessageType::MsgSnapshot {
+                self.network.send(Envelope { partition, message, snapshot: None });
+                continue;
+            }
+            match self.rows_of(partition, &message) {
+                Some(rows) => self.network.send(Envelope { partition, message, snapshot: Some(rows) }),
+                None => self.snapshot_lost(partition, message.get_to()),
             }
         }
+    }
+
+    /// The rows behind a snapshot message; none where the engine has gone on since the message was made.
+    fn rows_of(&self, partition: PartitionId, message: &Message) -> Option<Box<dyn EngineSnapshot>> {
+        let rows = self.engine.snapshot(partition).ok()?;
+        let applied = snapshot::applied_of(partition, &*rows).ok()?;
+        (applied.index == message.get_snapshot().get_metadata().get_index()).then_some(rows)
     }
 
     fn snapshot_lost(&mut self, partition: PartitionId, to: u64) {

@@ -21,8 +21,7 @@ pub(crate) fn install(
     partition: PartitionId,
     rows: &dyn EngineSnapshot,
 ) -> Result<Applied, ApplyError> {
-    let applied = rows.get(APPLIED_KEY)?.ok_or(ApplyError::Snapshot { partition })?;
-    let applied = Applied::decode(&applied).map_err(|source| ApplyError::Row { partition, source })?;
+    let applied = applied_of(partition, rows)?;
     engine.drop_keyspace(partition)?;
     let mut batch = EngineBatch::default();
     copy(engine, partition, rows, &mut batch)?;
@@ -30,6 +29,12 @@ pub(crate) fn install(
     engine.write(&mut batch)?;
     engine.persist()?;
     Ok(applied)
+}
+
+/// What the rows of a snapshot had applied.
+pub(crate) fn applied_of(partition: PartitionId, rows: &dyn EngineSnapshot) -> Result<Applied, ApplyError> {
+    let applied = rows.get(APPLIED_KEY)?.ok_or(ApplyError::Snapshot { partition })?;
+    Applied::decode(&applied).map_err(|source| ApplyError::Row { partition, source })
 }
 
 fn copy(

@@ -18,9 +18,6 @@ use crate::readers::is_due;
 use crate::tables::{Current, Heal, PartKey, Parts, Reclaim, parts_prefix};
 use crate::{ObjectError, Objects};
 
-/// Attempts after which a blob that can't be healed is only tried again when its drives change.
-const HEAL_ATTEMPTS_MAX: u32 = 1000;
-
 /// What a step of reclaiming did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reclaimed {
@@ -168,10 +165,10 @@ impl Objects {
             };
             let mut txn = self.inner.meta.begin(partition).await?;
             txn.expect::<Heal>(&id, row.version);
-            if is_whole || is_gone || row.row.attempts >= HEAL_ATTEMPTS_MAX {
+            if is_whole || is_gone {
                 txn.delete::<Heal>(&id);
             } else {
-                let attempts = row.row.attempts + 1;
+                let attempts = row.row.attempts.saturating_add(1);
                 txn.put::<Heal>(&id, &HealRecord { attempts, ..row.row });
             }
             match txn.commit().await {

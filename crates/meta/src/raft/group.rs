@@ -167,13 +167,16 @@ impl Group {
 
     /// Takes a message of another replica.
     pub(crate) fn step(&mut self, message: Message, snapshot: Option<Box<dyn EngineSnapshot>>) {
-        if let Some(rows) = snapshot {
-            self.incoming = Some((message.get_snapshot().get_metadata().get_index(), rows));
-        } else if message.get_msg_type() == MessageType::MsgSnapshot {
+        if snapshot.is_none() && message.get_msg_type() == MessageType::MsgSnapshot {
             return; // Its rows were lost: without them it is nothing.
         }
+        let index = message.get_snapshot().get_metadata().get_index();
         // What raft refuses here is a message from a stranger or from the past: as good as lost.
         let _ = self.node.step(message);
+        let waits_for = self.node.snap().map(|snapshot| snapshot.get_metadata().get_index());
+        if let Some(rows) = snapshot.filter(|_| waits_for == Some(index)) {
+            self.incoming = Some((index, rows));
+        }
     }
 
     /// The rows of a snapshot never arrived or were refused.
