@@ -3,15 +3,15 @@
 
 use std::ops::Bound;
 
+use meta::Txn;
 use meta::table::{Stored, after_prefix};
-use meta::{MetaError, Txn};
 use model::bucket::{BucketRecord, BucketState};
 use model::ids::{BucketId, PartitionId};
 use model::time::Timestamp;
 
 use crate::tables::{Buckets, Fences, Mark, Uploads, Usage, bucket_prefix};
 use crate::types::BucketInfo;
-use crate::{ATTEMPTS_MAX, ObjectError, Objects};
+use crate::{ATTEMPTS_MAX, ObjectError, Objects, settle};
 
 /// Buckets read at once.
 const PAGE: usize = 1000;
@@ -53,13 +53,9 @@ impl Objects {
                 owner: owner.to_owned(),
             };
             txn.put::<Buckets>(&name.to_owned(), &row);
-            match txn.commit().await {
-                Ok(committed) => {
-                    let (version, time) = (committed.version, committed.time);
-                    return Ok(info(name.to_owned(), Stored { row, version, time }));
-                }
-                Err(MetaError::Conflict) => {}
-                Err(error) => return Err(error.into()),
+            if let Some(committed) = settle(txn).await? {
+                let (version, time) = (committed.version, committed.time);
+                return Ok(info(name.to_owned(), Stored { row, version, time }));
             }
         }
         Err(ObjectError::Contended)
@@ -206,10 +202,8 @@ impl Objects {
                 return Ok(false);
             }
             txn.put::<Fences>(&id, &Mark);
-            match txn.commit().await {
-                Ok(_) => return Ok(true),
-                Err(MetaError::Conflict) => {}
-                Err(error) => return Err(error.into()),
+            if settle(txn).await?.is_some() {
+                return Ok(true);
             }
         }
         Err(ObjectError::Contended)
@@ -258,10 +252,8 @@ impl Objects {
             let found = found.ok_or_else(|| ObjectError::NoSuchBucket { bucket: name.to_owned() })?;
             let created = found.row.created.or(found.time);
             txn.put::<Buckets>(&name.to_owned(), &BucketRecord { state, created, ..found.row });
-            match txn.commit().await {
-                Ok(_) => return Ok(()),
-                Err(MetaError::Conflict) => {}
-                Err(error) => return Err(error.into()),
+            if settle(txn).await?.is_some() {
+                return Ok(());
             }
         }
         Err(ObjectError::Contended)

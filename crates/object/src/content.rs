@@ -1,7 +1,7 @@
 //! What a transaction does about content: references dropped and made, and what that means for usage and reclaim.
 
-use meta::Txn;
 use meta::table::Stored;
+use meta::{Committed, Txn};
 use model::attributes::Attributes;
 use model::blob::BlobRef;
 use model::object::{AttributesAt, Content, ObjectDetail, ObjectVersion};
@@ -10,6 +10,7 @@ use model::record::Encoder;
 
 use crate::conditions::CurrentFacts;
 use crate::tables::{Current, Details, Heal, Path, Reclaim, Usage};
+use crate::types::Put;
 
 /// What a condition sees of the current row: nothing where it is a delete marker.
 pub(crate) fn facts(current: &Stored<ObjectVersion>) -> Option<CurrentFacts> {
@@ -96,5 +97,16 @@ fn count(txn: &mut Txn<'_>, path: &Path, before: Option<&ObjectVersion>, after: 
     deltas[Usage::BYTES] = bytes(after) - bytes(before);
     if deltas != [0; 2] {
         txn.add::<Usage>(&path.0, &deltas);
+    }
+}
+
+/// The answer to whoever put a version.
+pub(crate) fn put(version: ObjectVersion, committed: Committed) -> Put {
+    Put {
+        version: None,
+        etag: version.etag,
+        modified: committed.time,
+        size_bytes: version.size_bytes,
+        checksum: version.checksum,
     }
 }

@@ -1,6 +1,5 @@
 //! Copying. A copy has bytes of its own; an object copied onto itself keeps those it has and gets what is new about it.
 
-use meta::MetaError;
 use model::attributes::Attributes;
 use model::object::{ObjectDetail, ObjectVersion, StorageClass};
 use model::time::Timestamp;
@@ -8,7 +7,7 @@ use model::time::Timestamp;
 use crate::get::OpenObject;
 use crate::tables::{Current, Details};
 use crate::types::{BucketInfo, ContentDigest, Put, PutRequest, WriteCondition};
-use crate::{ATTEMPTS_MAX, ObjectError, Objects, bucket, content};
+use crate::{ATTEMPTS_MAX, ObjectError, Objects, bucket, content, settle};
 
 /// How an object is copied.
 #[derive(Clone, Debug, Default)]
@@ -92,18 +91,8 @@ impl Objects {
                 .has_detail()
                 .then(|| ObjectDetail { attributes: apart, inline: old.unwrap_or_default().inline });
             content::replace(&mut txn, path, Some(&current), &version, detail.as_ref());
-            match txn.commit().await {
-                Ok(committed) => {
-                    return Ok(Put {
-                        version: None,
-                        etag: version.etag,
-                        modified: committed.time,
-                        size_bytes: version.size_bytes,
-                        checksum: version.checksum,
-                    });
-                }
-                Err(MetaError::Conflict) => {}
-                Err(error) => return Err(error.into()),
+            if let Some(committed) = settle(txn).await? {
+                return Ok(content::put(version, committed));
             }
         }
         Err(ObjectError::Contended)

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use blob::Blobs;
 use env::Env;
-use meta::{Meta, Reader, Txn};
+use meta::{Committed, Meta, Reader, Txn};
 use model::blob::Redundancy;
 use model::ids::{BlobId, BucketId, PartitionId};
 use model::object::StorageClass;
@@ -140,6 +140,15 @@ impl Objects {
         let mut random = [0; 10];
         self.inner.env.random.fill(&mut random);
         *BlobId::new(self.inner.env.clock.now(), random).bytes()
+    }
+}
+
+/// Commits a transaction: `None` where another one was first, so that this one is to be decided anew.
+async fn settle(txn: Txn<'_>) -> Result<Option<Committed>, ObjectError> {
+    match txn.commit().await {
+        Ok(committed) => Ok(Some(committed)),
+        Err(MetaError::Conflict) => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -4,8 +4,8 @@
 use std::ops::Bound;
 
 use md5::{Digest, Md5};
+use meta::Txn;
 use meta::table::{Stored, after_prefix};
-use meta::{MetaError, Txn};
 use model::blob::BlobRef;
 use model::checksum::Checksum;
 use model::etag::ETag;
@@ -20,7 +20,7 @@ use crate::tables::{Current, Mark, PartKey, Parts, Reclaim, UploadMarks, Uploads
 use crate::types::{
     BucketInfo, CompletePart, CompleteRequest, ListPartsPage, PartInfo, Put, UploadInfo, UploadRequest,
 };
-use crate::{ATTEMPTS_MAX, ObjectError, Objects, bucket, content};
+use crate::{ATTEMPTS_MAX, ObjectError, Objects, bucket, content, settle};
 
 /// What names an upload.
 pub(crate) type UploadKey = (model::ids::BucketId, String, UploadId);
@@ -124,10 +124,8 @@ impl Objects {
             end_upload(&mut txn, id, bytes);
             let (bucket, key, upload) = id.clone();
             txn.put::<Reclaim>(upload.bytes(), &ReclaimRecord::Parts { bucket, key, upload });
-            match txn.commit().await {
-                Ok(_) => return Ok(()),
-                Err(MetaError::Conflict) => {}
-                Err(error) => return Err(error.into()),
+            if settle(txn).await?.is_some() {
+                return Ok(());
             }
         }
         Err(ObjectError::Contended)
@@ -171,18 +169,8 @@ impl Objects {
             content::replace(&mut txn, &path, current.as_ref(), &version, detail.as_ref());
             drop_unnamed(&mut txn, &uploaded, &infos);
             end_upload(&mut txn, &id, uploaded.iter().map(|(_, part)| part.row.size_bytes).sum());
-            match txn.commit().await {
-                Ok(committed) => {
-                    return Ok(Put {
-                        version: None,
-                        etag: version.etag,
-                        modified: committed.time,
-                        size_bytes: version.size_bytes,
-                        checksum: version.checksum,
-                    });
-                }
-                Err(MetaError::Conflict) => {}
-                Err(error) => return Err(error.into()),
+            if let Some(committed) = settle(txn).await? {
+                return Ok(content::put(version, committed));
             }
         }
         Err(ObjectError::Contended)
@@ -246,10 +234,6 @@ fn object(
     if size_bytes > OBJECT_SIZE_BYTES_MAX {
         return Err(ObjectError::TooLarge { limit_bytes: OBJECT_SIZE_BYTES_MAX });
     }
-    let mut digest = Md5::new();
-    for part in parts {
-        digest.update(part.etag.md5);
-    }
     let count = parts.len() as u16;
     let (attributes, apart) = content::place_attributes(upload.attributes.clone());
     let version = ObjectVersion {
@@ -257,7 +241,7 @@ fn object(
         modified: Timestamp::ZERO,
         content: Content::Parts { upload: id, count, uniform_bytes: uniform_bytes(parts) },
         size_bytes,
-        etag: ETag { md5: digest.finalize().into(), parts: count },
+        etag: etag(parts.iter().map(|part| part.etag.md5)),
         storage_class: upload.storage_class,
         checksum,
         attributes,
@@ -265,6 +249,16 @@ fn object(
     };
     let detail = apart.map(|attributes| ObjectDetail { attributes: Some(attributes), inline: Vec::new() });
     Ok((version, detail))
+}
+
+/// The ETag of an object made of parts: the MD5 of their MD5s, and their number.
+fn etag(parts: impl Iterator<Item = [u8; 16]>) -> ETag {
+    let (mut digest, mut count) = (Md5::new(), 0);
+    for part in parts {
+        digest.update(part);
+        count += 1;
+    }
+    ETag { md5: digest.finalize().into(), parts: count }
 }
 
 /// The size of every part but the last, where it is one and the parts are numbered from 1 without gaps; else 0.
@@ -322,5 +316,19 @@ fn part_info(key: &PartKey, found: Stored<PartRecord>) -> PartInfo {
         etag: found.row.etag,
         modified: found.time,
         checksum: found.row.checksum,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_multipart_etag_is_the_md5_of_md5s() {
+        let parts = [[0x11; 16], [0x22; 16]];
+        let expected = ETag { md5: Md5::digest(parts.concat()).into(), parts: 2 };
+        let found = etag(parts.into_iter());
+        assert_eq!(found, expected);
+        assert!(found.to_string().ends_with("-2"));
     }
 }

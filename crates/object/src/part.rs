@@ -13,7 +13,7 @@ use crate::get::OpenObject;
 use crate::put::{Bytesink, Landed};
 use crate::tables::{Mark, PartKey, Parts, Path, UploadMarks, Uploads, Usage};
 use crate::types::{BucketInfo, ContentDigest, ContentFacts, PartInfo};
-use crate::{ATTEMPTS_MAX, ObjectError, Objects, bucket, content};
+use crate::{ATTEMPTS_MAX, ObjectError, Objects, bucket, content, settle};
 
 /// A part that is being uploaded. Dropped before [`PartWriter::commit`], it leaves nothing behind.
 #[derive(Debug)]
@@ -159,18 +159,14 @@ async fn refer(
         if let Some(written) = written.filter(|written| !written.missing_shards.is_empty()) {
             content::heal(&mut txn, &written.blob);
         }
-        match txn.commit().await {
-            Ok(committed) => {
-                return Ok(PartInfo {
-                    number: key.number,
-                    size_bytes: part.size_bytes,
-                    etag: part.etag,
-                    modified: committed.time,
-                    checksum: part.checksum.clone(),
-                });
-            }
-            Err(MetaError::Conflict) => {}
-            Err(error) => return Err(error.into()),
+        if let Some(committed) = settle(txn).await? {
+            return Ok(PartInfo {
+                number: key.number,
+                size_bytes: part.size_bytes,
+                etag: part.etag,
+                modified: committed.time,
+                checksum: part.checksum.clone(),
+            });
         }
     }
     Err(ObjectError::Contended)

@@ -12,7 +12,7 @@ use model::time::Timestamp;
 
 use crate::tables::{Current, Path};
 use crate::types::{BucketInfo, ContentFacts, Put, PutRequest};
-use crate::{ATTEMPTS_MAX, ObjectError, Objects, bucket, content};
+use crate::{ATTEMPTS_MAX, ObjectError, Objects, bucket, content, settle};
 
 /// Where bytes go while they come.
 #[derive(Debug)]
@@ -207,18 +207,8 @@ impl Refer<'_> {
             {
                 content::heal(&mut txn, &written.blob);
             }
-            match txn.commit().await {
-                Ok(committed) => {
-                    return Ok(Put {
-                        version: None,
-                        etag: self.version.etag,
-                        modified: committed.time,
-                        size_bytes: self.version.size_bytes,
-                        checksum: self.version.checksum,
-                    });
-                }
-                Err(MetaError::Conflict) => {}
-                Err(error) => return Err(error.into()),
+            if let Some(committed) = settle(txn).await? {
+                return Ok(content::put(self.version, committed));
             }
         }
         Err(ObjectError::Contended)

@@ -6,7 +6,6 @@
 use std::ops::Bound;
 
 use blob::Repaired;
-use meta::MetaError;
 use meta::table::after_prefix;
 use model::blob::BlobRef;
 use model::ids::{BlobId, PartitionId};
@@ -16,7 +15,7 @@ use model::record::Record;
 
 use crate::readers::is_due;
 use crate::tables::{Current, Heal, PartKey, Parts, Reclaim, parts_prefix};
-use crate::{ObjectError, Objects};
+use crate::{ObjectError, Objects, settle};
 
 /// What a step of reclaiming did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -100,10 +99,8 @@ impl Objects {
             txn.expect::<Reclaim>(id, *version);
             txn.delete::<Reclaim>(id);
         }
-        match txn.commit().await {
-            Ok(_) | Err(MetaError::Conflict) => Ok(Reclaimed { blobs: blobs.len(), is_more_due: is_full }),
-            Err(error) => Err(error.into()),
-        }
+        settle(txn).await?;
+        Ok(Reclaimed { blobs: blobs.len(), is_more_due: is_full })
     }
 
     /// Turns parts into reclaim rows of their own, a page at a time; the row that named them goes with the last page.
@@ -130,10 +127,8 @@ impl Objects {
         if is_last {
             txn.delete::<Reclaim>(&id);
         }
-        match txn.commit().await {
-            Ok(_) | Err(MetaError::Conflict) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+        settle(txn).await?;
+        Ok(())
     }
 
     /// Heals up to `limit` blobs of a partition that were queued, of those behind `after`: what can't be healed now is not
@@ -171,10 +166,7 @@ impl Objects {
                 let attempts = row.row.attempts.saturating_add(1);
                 txn.put::<Heal>(&id, &HealRecord { attempts, ..row.row });
             }
-            match txn.commit().await {
-                Ok(_) | Err(MetaError::Conflict) => {}
-                Err(error) => return Err(error.into()),
-            }
+            settle(txn).await?;
             healed.whole += usize::from(is_whole);
             healed.waiting += usize::from(!is_whole && !is_gone);
         }

@@ -3,7 +3,6 @@
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use crc_fast::CrcAlgorithm;
-use md5::{Digest, Md5};
 use model::checksum::{Checksum, ChecksumAlgorithm, ChecksumType};
 
 use super::digest::Digests;
@@ -172,15 +171,6 @@ impl std::fmt::Display for ObjectChecksum {
     }
 }
 
-/// The ETag of a multipart object, without quotes: the MD5 of the MD5s of its parts, and their number.
-pub fn multipart_etag(parts: &[[u8; 16]]) -> String {
-    let mut md5 = Md5::new();
-    for part in parts {
-        md5.update(part);
-    }
-    format!("{}-{}", hex::encode(md5.finalize()), parts.len())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -247,13 +237,6 @@ mod tests {
         assert!(
             ChecksumAlgorithm::ALL.into_iter().all(|algorithm| has_type(algorithm, type_default(algorithm)))
         );
-    }
-
-    #[test]
-    fn the_multipart_etag_is_the_md5_of_md5s() {
-        let parts = [[0x11; 16], [0x22; 16]];
-        let expected = hex::encode(Md5::digest(parts.concat()));
-        assert_eq!(multipart_etag(&parts), format!("{expected}-2"));
     }
 
     proptest! {

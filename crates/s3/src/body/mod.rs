@@ -20,7 +20,7 @@ use http_body::Body;
 use http_body_util::BodyExt;
 use model::checksum::ChecksumAlgorithm;
 
-pub use checksum::{ChecksumValue, ObjectChecksum, multipart_etag};
+pub use checksum::{ChecksumValue, ObjectChecksum};
 pub use digest::{DigestValues, Digests, Wanted};
 pub use error::BodyError;
 pub use request::ChecksumRequest;
