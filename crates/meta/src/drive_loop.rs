@@ -29,9 +29,6 @@ const TICK: Duration = Duration::from_millis(100);
 /// Events taken in one turn: bounds how long the first waits for the last.
 const EVENTS_PER_TURN_MAX: usize = 512;
 
-/// Entries that a leader keeps for followers which are behind, per group.
-const ENTRIES_KEPT_MAX: u64 = 10_000;
-
 /// What a loop is told.
 #[derive(Debug)]
 pub(crate) enum Event {
@@ -314,11 +311,12 @@ impl DriveLoop {
         if self.turn.persisting || self.log.wants_purge().is_empty() {
             return;
         }
+        let kept_max = self.log.entries_kept_max();
         let indexes: Vec<_> = self
             .groups
             .iter()
             .flatten()
-            .map(|group| (group.partition, group.purge_to(group.machine.applied().index, ENTRIES_KEPT_MAX)))
+            .map(|group| (group.partition, group.purge_to(group.machine.applied().index, kept_max)))
             .collect();
         let (engine, sender, drive) = (Arc::clone(&self.engine), self.sender.clone(), self.drive);
         let persist = async move {

@@ -33,11 +33,13 @@ mod snapshot;
 pub mod table;
 mod txn;
 mod view;
+mod watch;
 
 pub use error::{DriveOpenError, MetaError};
 pub use machine::{ApplyError, Outcome};
 pub use open::{EngineFactory, MetaDrive};
 pub use txn::{Committed, Keys, Reader, Row, TRANSACTION_BYTES_MAX, Txn};
+pub use watch::{Promise, Watch};
 
 use open::RunningLoop;
 use view::PartitionView;
@@ -53,6 +55,10 @@ pub struct MetaOptions {
     pub new_store: bool,
     /// Opens a drive's engine.
     pub engines: EngineFactory,
+    /// How a drive's log is kept; [`log::LogOptions::new`] but in tests that want it small.
+    pub log: fn(DriveId) -> log::LogOptions,
+    /// Who sees what replicas promise one another; nobody but in tests.
+    pub watch: Option<Arc<dyn Watch>>,
 }
 
 /// A drive that was left out, and why.
@@ -129,11 +135,11 @@ impl Meta {
     /// # Errors
     /// Where not even that is possible.
     pub async fn open(env: &Env, options: MetaOptions) -> Result<(Meta, Vec<LeftOut>), MetaOpenError> {
-        let MetaOptions { map, drives, new_store, engines } = options;
+        let MetaOptions { map, drives, new_store, engines, log, watch } = options;
         let mut open = Vec::new();
         let mut left_out = Vec::new();
         for drive in drives {
-            match open::open_drive(env, &drive, &map, new_store, &engines).await {
+            match open::open_drive(env, &drive, &map, new_store, (&engines, log)).await {
                 Ok(drive) => open.push(drive),
                 Err(reason) if new_store => return Err(MetaOpenError::SetUp { drive: drive.id, reason }),
                 Err(reason) => {
@@ -156,7 +162,7 @@ impl Meta {
                 view.current().ok_or_else(|| MetaOpenError::Lost { partition, reasons: reasons() })?;
             }
         } else {
-            loops = open::start(env, open, &map, &views)?;
+            loops = open::start(env, open, &map, (&views, watch))?;
         }
         let loops = parking_lot::Mutex::new(loops);
         Ok((Meta { env: env.clone(), map, views, loops, read_only }, left_out))

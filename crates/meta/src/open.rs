@@ -22,6 +22,7 @@ use crate::raft::network::Network;
 use crate::raft::storage::{FIRST, to_raft};
 use crate::seeks::Seeks;
 use crate::view::{Leader, PartitionView};
+use crate::watch::Watch;
 
 /// What waits for a loop, at most; more is refused as [`crate::MetaError::Busy`].
 const EVENTS_WAITING_MAX: usize = 16 * 1024;
@@ -63,7 +64,7 @@ pub(crate) async fn open_drive(
     drive: &MetaDrive,
     map: &ClusterMap,
     new_store: bool,
-    engines: &EngineFactory,
+    (engines, log_options): (&EngineFactory, fn(DriveId) -> LogOptions),
 ) -> Result<OpenDrive, DriveOpenError> {
     let root = drive.directory.parent().unwrap_or(&drive.directory);
     let made = env::create_directories_durably(&*env.disk, root, &drive.directory.join("log")).await;
@@ -73,7 +74,7 @@ pub(crate) async fn open_drive(
         source: Box::new(source),
     })?;
     let engine = engines(drive.id, &drive.directory.join("engine"))?;
-    let (mut log, _) = RaftLog::open(env, &drive.directory.join("log"), LogOptions::new(drive.id)).await?;
+    let (mut log, _) = RaftLog::open(env, &drive.directory.join("log"), log_options(drive.id)).await?;
     if new_store {
         set_up(drive, map, &*engine, &mut log).await?;
     }
@@ -174,7 +175,7 @@ pub(crate) fn start(
     env: &Env,
     drives: Vec<OpenDrive>,
     map: &ClusterMap,
-    views: &[Arc<PartitionView>],
+    (views, watch): (&[Arc<PartitionView>], Option<Arc<dyn Watch>>),
 ) -> Result<Vec<RunningLoop>, std::io::Error> {
     let mut queues = HashMap::new();
     let mut senders = HashMap::new();
@@ -183,7 +184,7 @@ pub(crate) fn start(
         senders.insert(raft_id(&drive.id), sender);
         queues.insert(raft_id(&drive.id), receiver);
     }
-    let network = Network::new(env, senders.clone());
+    let network = Network::new(env, senders.clone(), watch);
     let candidates = candidates(map, &drives);
     let mut running = Vec::new();
     for drive in drives {

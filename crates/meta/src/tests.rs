@@ -102,7 +102,14 @@ impl Store {
             let engine: Arc<dyn Engine> = Arc::new(engines[slot].open());
             Ok(engine)
         });
-        let options = MetaOptions { map: self.map.clone(), drives, new_store, engines: factory };
+        let options = MetaOptions {
+            map: self.map.clone(),
+            drives,
+            new_store,
+            engines: factory,
+            log: crate::log::LogOptions::new,
+            watch: None,
+        };
         Meta::open(env, options).await
     }
 

@@ -15,7 +15,8 @@ use hyper::body::Incoming;
 use iam::{Iam, RootCredentials};
 use meta::engine::Engine;
 use meta::engine::fjall::{FjallEngine, FjallOptions};
-use meta::{EngineFactory, Meta, MetaDrive, MetaOpenError, MetaOptions};
+use meta::log::LogOptions;
+use meta::{EngineFactory, Meta, MetaDrive, MetaOpenError, MetaOptions, Watch};
 use model::ids::DriveId;
 use object::{Objects, ObjectsOptions};
 use s3::{Frontend, FrontendOptions, Peer, ResponseBody, Subnet};
@@ -49,11 +50,31 @@ pub enum OpenError {
     Proxies(String),
 }
 
-/// A store that is open.
-pub struct Store {
+/// Everything below the front: records, bytes, objects over both, and workers. The simulation runs exactly this.
+pub struct Storage {
     meta: Arc<Meta>,
     blobs: Blobs,
+    objects: Objects,
     workers: Workers,
+}
+
+/// How a [`Storage`] is opened.
+pub struct StorageOptions {
+    /// Opens a drive's engine.
+    pub engines: EngineFactory,
+    /// How a drive's log is kept.
+    pub log: fn(DriveId) -> LogOptions,
+    /// Who sees what replicas promise one another.
+    pub watch: Option<Arc<dyn Watch>>,
+    /// How blobs are kept.
+    pub blobs: BlobOptions,
+    /// How objects are kept.
+    pub objects: ObjectsOptions,
+}
+
+/// A store that is open.
+pub struct Store {
+    storage: Storage,
     door: Arc<Door>,
 }
 
@@ -67,7 +88,59 @@ pub struct Door {
 
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Store").field("meta", &self.meta).finish_non_exhaustive()
+        f.debug_struct("Store").field("storage", &self.storage).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Storage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Storage").field("meta", &self.meta).finish_non_exhaustive()
+    }
+}
+
+impl StorageOptions {
+    /// The ones to use: engines on files, and what fits the drives.
+    #[must_use]
+    pub fn of(drives: &Drives) -> Self {
+        StorageOptions {
+            engines: engines(drives.map.drive_count()),
+            log: LogOptions::new,
+            watch: None,
+            blobs: BlobOptions::default(),
+            objects: ObjectsOptions::for_replicas(drives.map.replicas),
+        }
+    }
+}
+
+impl Storage {
+    /// Opens the store on these drives; a new one counts when this has returned. Adds to the drives' warnings.
+    ///
+    /// # Errors
+    /// Where it can't be opened.
+    pub async fn open(env: &Env, drives: &mut Drives, options: StorageOptions) -> Result<Self, OpenError> {
+        let StorageOptions { engines, log, watch, blobs, objects } = options;
+        let list = drives.present().map(|(_, id, path)| MetaDrive { id, directory: path.join("meta") });
+        let (map, new_store) = (drives.map.clone(), drives.new_store);
+        let options = MetaOptions { drives: list.collect(), map, new_store, engines, log, watch };
+        let meta = Arc::new(open_meta(env, drives, options).await?);
+        let blobs = open_blobs(env, drives, blobs).await?;
+        drives.finish(env).await?;
+        let objects = Objects::new(env.clone(), Arc::clone(&meta), blobs.clone(), objects);
+        let workers = worker::start(env, &objects);
+        Ok(Storage { meta, blobs, objects, workers })
+    }
+
+    /// What requests are carried out by.
+    #[must_use]
+    pub fn objects(&self) -> &Objects {
+        &self.objects
+    }
+
+    /// Stops the workers and closes the drives.
+    pub async fn close(self) {
+        self.workers.stop().await;
+        self.blobs.close().await;
+        self.meta.close().await;
     }
 }
 
@@ -97,12 +170,9 @@ impl Store {
         credentials: &RootKeys,
         front: FrontendOptions,
     ) -> Result<Self, OpenError> {
-        let meta = Arc::new(open_meta(env, drives).await?);
-        let blobs = open_blobs(env, drives).await?;
-        drives.finish(env).await?;
-        let options = ObjectsOptions::for_replicas(drives.map.replicas);
-        let objects = Objects::new(env.clone(), Arc::clone(&meta), blobs.clone(), options);
-        let workers = worker::start(env, &objects);
+        let options = StorageOptions::of(drives);
+        let storage = Storage::open(env, drives, options).await?;
+        let objects = storage.objects.clone();
         let iam = Arc::new(Iam::new(RootCredentials {
             access_key: credentials.access_key.clone(),
             secret_key: credentials.secret_key.reveal().to_owned(),
@@ -111,7 +181,7 @@ impl Store {
         let domains = front.domains.clone();
         let frontend = Frontend::new(objects.clone(), iam, env.clone(), front);
         let door = Arc::new(Door { objects, frontend, domains });
-        Ok(Store { meta, blobs, workers, door })
+        Ok(Store { storage, door })
     }
 
     /// Who answers requests.
@@ -123,25 +193,16 @@ impl Store {
     /// Whether it is open for reading only.
     #[must_use]
     pub fn is_read_only(&self) -> bool {
-        self.meta.is_read_only()
+        self.storage.meta.is_read_only()
     }
 
     /// Stops the workers and closes the drives.
     pub async fn close(self) {
-        self.workers.stop().await;
-        self.blobs.close().await;
-        self.meta.close().await;
+        self.storage.close().await;
     }
 }
 
-async fn open_meta(env: &Env, drives: &mut Drives) -> Result<Meta, OpenError> {
-    let list = drives.present().map(|(_, id, path)| MetaDrive { id, directory: path.join("meta") }).collect();
-    let options = MetaOptions {
-        map: drives.map.clone(),
-        drives: list,
-        new_store: drives.new_store,
-        engines: engines(drives.map.drive_count()),
-    };
+async fn open_meta(env: &Env, drives: &mut Drives, options: MetaOptions) -> Result<Meta, OpenError> {
     let (meta, left_out) = Meta::open(env, options).await?;
     for drive in left_out {
         let place = drive.directory.display();
@@ -166,13 +227,13 @@ fn engines(drives: usize) -> EngineFactory {
     })
 }
 
-async fn open_blobs(env: &Env, drives: &mut Drives) -> Result<Blobs, OpenError> {
+async fn open_blobs(env: &Env, drives: &mut Drives, options: BlobOptions) -> Result<Blobs, OpenError> {
     let sets = drives.places.iter().zip(0u16..).map(|(places, set)| SetDrives {
         set,
         map_epoch: drives.map.epoch,
         drives: places.clone(),
     });
-    let blobs = Blobs::open(env.clone(), sets.collect(), BlobOptions::default()).await?;
+    let blobs = Blobs::open(env.clone(), sets.collect(), options).await?;
     for drive in blobs.drives().await {
         if !matches!(drive.state, DriveState::Ok | DriveState::Missing) {
             let place = drive.path.as_deref().unwrap_or(Path::new("a drive")).display();

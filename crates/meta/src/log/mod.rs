@@ -53,13 +53,21 @@ pub struct LogOptions {
     /// Above three quarters of this many needed segments the log wants a purge; above all of them it writes anew what
     /// keeps the oldest ones needed.
     pub segments: u32,
+    /// Entries that a leader keeps for followers which are behind, per group.
+    pub entries_kept_max: u64,
 }
 
 impl LogOptions {
     /// 16 MiB segments, 64 MiB of entries in memory, 16 segments.
     #[must_use]
     pub fn new(drive: DriveId) -> Self {
-        LogOptions { drive, segment_bytes: 16 << 20, tail_bytes: 64 << 20, segments: 16 }
+        LogOptions {
+            drive,
+            segment_bytes: 16 << 20,
+            tail_bytes: 64 << 20,
+            segments: 16,
+            entries_kept_max: 10_000,
+        }
     }
 
     fn blocks(&self) -> u32 {
@@ -221,6 +229,12 @@ impl RaftLog {
         let mut wanted: Vec<_> = with_entries.map(|(id, _)| *id).collect();
         wanted.sort_unstable();
         wanted
+    }
+
+    /// As in [`LogOptions`].
+    #[must_use]
+    pub fn entries_kept_max(&self) -> u64 {
+        self.options.entries_kept_max
     }
 
     /// What it takes up.

@@ -22,6 +22,7 @@ fn options() -> LogOptions {
         segment_bytes: 64 << 10,
         tail_bytes: 256 << 10,
         segments: 6,
+        entries_kept_max: 100,
     }
 }
 

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 
 use crate::drive_loop::Event;
 use crate::engine::EngineSnapshot;
+use crate::watch::{self, Watch};
 
 /// A message on its way.
 pub(crate) struct Envelope {
@@ -31,21 +32,29 @@ impl std::fmt::Debug for Envelope {
 }
 
 /// The loops of the drives, by raft id.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Network {
     env: Env,
     loops: Arc<HashMap<u64, mpsc::Sender<Event>>>,
+    watch: Option<Arc<dyn Watch>>,
 }
 
 impl Network {
     /// Over these loops.
-    pub(crate) fn new(env: &Env, loops: HashMap<u64, mpsc::Sender<Event>>) -> Self {
-        Network { env: env.clone(), loops: Arc::new(loops) }
+    pub(crate) fn new(
+        env: &Env,
+        loops: HashMap<u64, mpsc::Sender<Event>>,
+        watch: Option<Arc<dyn Watch>>,
+    ) -> Self {
+        Network { env: env.clone(), loops: Arc::new(loops), watch }
     }
 
     /// Sends a message. Never waits: two loops that waited for one another would do so for ever.
     pub(crate) fn send(&self, envelope: Envelope) {
         let (from, to) = (envelope.message.get_from(), envelope.message.get_to());
+        if let Some(watch) = &self.watch {
+            watch::tell(&**watch, envelope.partition, &envelope.message);
+        }
         let sender = envelope.snapshot.as_ref().and_then(|_| self.loops.get(&from));
         let partition = envelope.partition;
         let mut loss = sender.map(|sender| Loss { partition, to, sender: sender.clone(), is_lost: true });
