@@ -1,15 +1,19 @@
 //! Work left behind by a transaction: blobs to delete, blobs to heal.
 
+use crate::attributes::Attributes;
 use crate::blob::BlobRef;
-use crate::ids::{BucketId, UploadId};
+use crate::checksum::{self, Checksum};
+use crate::ids::{BucketId, UploadId, VersionId};
+use crate::object::StorageClass;
 use crate::record::{Decoder, Encoder, NoPrevious, Record, RecordError};
+use crate::time::Timestamp;
 
 /// Bytes that nothing refers to any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReclaimRecord {
     /// A blob.
     Blob(BlobRef),
-    /// All parts of an upload that was aborted, or of an object that was completed from it and is gone.
+    /// The parts of an upload that ended: all of them, but for those that the object made from it names while it is there.
     Parts {
         /// The bucket.
         bucket: BucketId,
@@ -100,21 +104,52 @@ pub struct BlobDescriptor {
     /// MD5 of the blob's bytes.
     pub md5: [u8; 16],
     /// Content headers and user metadata of the object.
-    pub attributes: crate::attributes::Attributes,
+    pub attributes: Attributes,
     /// Storage class of the object.
-    pub storage_class: crate::object::StorageClass,
+    pub storage_class: StorageClass,
+    /// When its last byte had come: of two blobs of a key the later one is the newer. [`Timestamp::ZERO`] where an earlier
+    /// release wrote it, which left only the beginning to tell, in the blob's id.
+    pub written: Timestamp,
+    /// The version that it was written as.
+    pub version: VersionId,
+    /// The checksum that the client gave, or asked for.
+    pub checksum: Option<Checksum>,
+    /// Canonical id of the account that owns the object; empty for the bucket's owner.
+    pub owner: String,
 }
 
 impl Record for BlobDescriptor {
     const NAME: &'static str = "blob descriptor";
-    const VERSION: u8 = 1;
-    type Previous = NoPrevious;
+    const VERSION: u8 = 2;
+    type Previous = BlobDescriptor1;
 
-    fn upgrade(previous: NoPrevious) -> Self {
-        match previous {}
+    fn upgrade(previous: BlobDescriptor1) -> Self {
+        previous.0
     }
 
     fn encode_fields(&self, out: &mut Encoder) {
+        self.encode_first(out);
+        out.varint(self.written.millis());
+        out.fixed(self.version.bytes());
+        checksum::encode_optional(self.checksum.as_ref(), out);
+        out.text(&self.owner);
+    }
+
+    fn decode_fields(input: &mut Decoder<'_>) -> Result<Self, RecordError> {
+        let first = Self::decode_first(input)?;
+        Ok(BlobDescriptor {
+            written: Timestamp::from_millis(input.varint()?),
+            version: VersionId::from_bytes(input.fixed()?),
+            checksum: checksum::decode_optional(input)?,
+            owner: input.text()?,
+            ..first
+        })
+    }
+}
+
+impl BlobDescriptor {
+    /// The fields that version 1 had.
+    fn encode_first(&self, out: &mut Encoder) {
         out.text(&self.bucket_name);
         out.varint(self.bucket.0);
         out.text(&self.key);
@@ -131,7 +166,7 @@ impl Record for BlobDescriptor {
         out.u8(self.storage_class as u8);
     }
 
-    fn decode_fields(input: &mut Decoder<'_>) -> Result<Self, RecordError> {
+    fn decode_first(input: &mut Decoder<'_>) -> Result<Self, RecordError> {
         Ok(BlobDescriptor {
             bucket_name: input.text()?,
             bucket: BucketId(input.varint()?),
@@ -142,15 +177,42 @@ impl Record for BlobDescriptor {
                 _ => return Err(input.impossible("part presence")),
             },
             md5: input.fixed()?,
-            attributes: crate::attributes::Attributes::decode_fields(input)?,
-            storage_class: crate::object::StorageClass::decode(input)?,
+            attributes: Attributes::decode_fields(input)?,
+            storage_class: StorageClass::decode(input)?,
+            written: Timestamp::ZERO,
+            version: VersionId::NULL,
+            checksum: None,
+            owner: String::new(),
         })
+    }
+}
+
+/// A [`BlobDescriptor`] of version 1: without time, version, checksum and owner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlobDescriptor1(BlobDescriptor);
+
+impl Record for BlobDescriptor1 {
+    const NAME: &'static str = BlobDescriptor::NAME;
+    const VERSION: u8 = 1;
+    type Previous = NoPrevious;
+
+    fn upgrade(previous: NoPrevious) -> Self {
+        match previous {}
+    }
+
+    fn encode_fields(&self, out: &mut Encoder) {
+        self.0.encode_first(out);
+    }
+
+    fn decode_fields(input: &mut Decoder<'_>) -> Result<Self, RecordError> {
+        BlobDescriptor::decode_first(input).map(BlobDescriptor1)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::checksum::ChecksumAlgorithm;
 
     #[test]
     fn records_come_back_as_written() {
@@ -160,15 +222,44 @@ mod tests {
             upload: UploadId::from_bytes([2; 16]),
         };
         assert_eq!(ReclaimRecord::decode(&parts.encode()), Ok(parts));
-        let descriptor = BlobDescriptor {
+        assert_eq!(BlobDescriptor::decode(&descriptor().encode()), Ok(descriptor()));
+    }
+
+    fn descriptor() -> BlobDescriptor {
+        BlobDescriptor {
             bucket_name: "photos".into(),
             bucket: BucketId(7),
             key: "a/b".into(),
             part: Some((UploadId::from_bytes([1; 16]), 10_000)),
             md5: [9; 16],
-            attributes: crate::attributes::Attributes::default(),
-            storage_class: crate::object::StorageClass::Standard,
+            attributes: Attributes::default(),
+            storage_class: StorageClass::Standard,
+            written: Timestamp::from_millis(1_700_000_000_000),
+            version: VersionId::from_bytes([3; 16]),
+            checksum: Some(Checksum::full(ChecksumAlgorithm::Crc32, vec![1, 2, 3, 4])),
+            owner: "o".into(),
+        }
+    }
+
+    /// The bytes of both versions, for ever: what is on users' drives must stay readable.
+    #[test]
+    fn descriptors_of_version_1_and_2_are_read_for_ever() {
+        let hex = |bytes: Vec<u8>| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let first = BlobDescriptor {
+            written: Timestamp::ZERO,
+            version: VersionId::NULL,
+            checksum: None,
+            owner: String::new(),
+            ..descriptor()
         };
-        assert_eq!(BlobDescriptor::decode(&descriptor.encode()), Ok(descriptor));
+        let fields = concat!(
+            "0670686f746f730703612f6201010101010101010101010101010101",
+            "01904e09090909090909090909090909090909000000"
+        );
+        let version_1 = BlobDescriptor1(first.clone()).encode();
+        assert_eq!(hex(version_1.clone()), format!("01{fields}"));
+        assert_eq!(BlobDescriptor::decode(&version_1), Ok(first));
+        let rest = concat!("80d095ffbc31", "03030303030303030303030303030303", "010100000401020304", "016f");
+        assert_eq!(hex(descriptor().encode()), format!("02{fields}{rest}"));
     }
 }

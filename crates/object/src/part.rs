@@ -5,7 +5,7 @@ use bytes::{Bytes, BytesMut};
 use meta::MetaError;
 use meta::Txn;
 use model::etag::ETag;
-use model::ids::UploadId;
+use model::ids::{UploadId, VersionId};
 use model::reclaim::BlobDescriptor;
 use model::upload::PartRecord;
 
@@ -114,6 +114,10 @@ impl PartWriter {
             md5: facts.md5,
             attributes: self.upload.attributes.clone(),
             storage_class: self.upload.storage_class,
+            written: self.objects.inner.env.clock.now(),
+            version: VersionId::NULL,
+            checksum: facts.checksum.clone(),
+            owner: self.upload.owner.clone(),
         };
         let landed = self.sink.land(&descriptor).await?;
         let written = match &landed {

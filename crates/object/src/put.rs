@@ -147,6 +147,10 @@ impl PutWriter {
             md5: facts.md5,
             attributes: self.request.attributes.clone(),
             storage_class: self.request.storage_class,
+            written: self.objects.inner.env.clock.now(),
+            version: VersionId::NULL,
+            checksum: facts.checksum.clone(),
+            owner: self.request.owner.clone(),
         };
         let landed = self.sink.land(&descriptor).await?;
         let (attributes, apart) = content::place_attributes(self.request.attributes);
