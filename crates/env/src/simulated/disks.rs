@@ -11,6 +11,7 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 use rustix::io::Errno;
@@ -19,7 +20,7 @@ use super::change::{Change, drive_of};
 use super::drive::{Drive, Stall};
 use super::faults::{Failure, Fault};
 use super::random::Generator;
-use super::timeline::{Over, Timeline};
+use super::timeline::{Over, Timeline, nanoseconds};
 use super::trace::{DiskAction, Operation, Trace};
 
 /// How the process ends when it does not end by itself.
@@ -29,6 +30,19 @@ pub enum Crash {
     PowerCut,
     /// The process is killed: what it has completed stays in the page cache, where a later power cut finds it.
     Kill,
+}
+
+/// What happens to one operation, and to the drive that it is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mishap {
+    /// It fails.
+    Fail(Failure),
+    /// The drive answers nothing for so long, from this operation on.
+    Stall(Duration),
+    /// The drive answers nothing until [`SimulatedDisks::resume`].
+    StallUntilResumed,
+    /// The drive is pulled: see [`SimulatedDisks::remove_drive`].
+    Pull,
 }
 
 /// The drives as a test sees them. They outlive the process. Clones are the same drives.
@@ -49,6 +63,7 @@ pub(super) struct State {
     pub(super) trace: Trace,
     operations: u64,
     armed: Option<(u64, Crash)>,
+    mishap: Option<(u64, Mishap)>,
     under_way: BTreeMap<u64, (String, Change)>,
     latency: Generator,
     pub(super) fate: Generator,
@@ -88,6 +103,7 @@ impl SimulatedDisks {
             trace: Trace::default(),
             operations: 0,
             armed: None,
+            mishap: None,
             under_way: BTreeMap::new(),
             latency: Generator::new(seed.number()),
             fate: Generator::new(seed.number()),
@@ -105,6 +121,34 @@ impl SimulatedDisks {
     pub fn crash_after(&self, nth: u64, crash: Crash) {
         let mut state = self.state();
         state.armed = Some((state.operations + nth.max(1), crash));
+    }
+
+    /// Lets this happen at the `nth` operation from now on, 1 for the next.
+    pub fn mishap_at(&self, nth: u64, mishap: Mishap) {
+        let mut state = self.state();
+        state.mishap = Some((state.operations + nth.max(1), mishap));
+    }
+
+    /// Whether the mishap that was armed has not happened; it is disarmed.
+    pub fn disarm_mishap(&self) -> bool {
+        self.state().mishap.take().is_some()
+    }
+
+    /// An operation of something that keeps what it has elsewhere, as an engine in memory does: it counts, it may be the
+    /// one at which the process crashes, and it fails where a fault says so. It takes no time.
+    ///
+    /// # Errors
+    /// Where a fault strikes, or the process has crashed.
+    pub fn operate_elsewhere(&self, action: DiskAction, path: &Path) -> io::Result<()> {
+        let life = self.state().life;
+        let request = Request { action, path, offset: 0, len_bytes: 0, life, generation: None };
+        let (begun, unready) =
+            self.begin(request, drive_of(path)?, |_| Ok(None)).ok_or(ErrorKind::Interrupted)?;
+        match (unready, begun.failure) {
+            (Some(error), _) => Err(error),
+            (None, Some(failure)) => Err(failure.error()),
+            (None, None) => Ok(()),
+        }
     }
 
     /// Disarms [`SimulatedDisks::crash_after`].
@@ -253,7 +297,22 @@ impl State {
                 failure = Some(fault.failure);
             }
         }
+        if let Some((_, mishap)) = self.mishap.take_if(|(at, _)| number >= *at) {
+            failure = failure.or(self.suffer(request, mishap, now_ns));
+        }
         Begun { number, deadline_ns: now_ns.saturating_add(self.draw_latency_ns(request)), failure }
+    }
+
+    /// How the operation fails because of it.
+    fn suffer(&mut self, request: Request<'_>, mishap: Mishap, now_ns: u64) -> Option<Failure> {
+        let drive = self.drives.get_mut(drive_of(request.path).ok()?)?;
+        match mishap {
+            Mishap::Fail(failure) => return Some(failure),
+            Mishap::Stall(time) => drive.stall = Stall::Until(now_ns.saturating_add(nanoseconds(time))),
+            Mishap::StallUntilResumed => drive.stall = Stall::ForEver,
+            Mishap::Pull => drive.pull(&mut self.fate),
+        }
+        None
     }
 
     /// About what a solid-state drive takes, and now and then much longer.

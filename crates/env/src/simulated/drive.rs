@@ -43,6 +43,13 @@ impl Drive {
         }
     }
 
+    /// Everything on it fails from now on; what was not synced is lost as by a power cut.
+    pub(super) fn pull(&mut self, fate: &mut Generator) {
+        self.used_bytes = self.names.cut_power(fate);
+        self.is_there = false;
+        self.generation += 1;
+    }
+
     pub(super) fn check(&self) -> io::Result<()> {
         if self.is_there { Ok(()) } else { Err(Errno::IO.into()) }
     }

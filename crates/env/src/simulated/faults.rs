@@ -87,10 +87,7 @@ impl SimulatedDisks {
     pub fn remove_drive(&self, name: &str) {
         let mut state = self.state();
         let State { drives, fate, .. } = &mut *state;
-        let drive = found(drives, name);
-        drive.used_bytes = drive.names.cut_power(fate);
-        drive.is_there = false;
-        drive.generation += 1;
+        found(drives, name).pull(fate);
     }
 
     /// Puts a pulled drive back with what is on it.
@@ -239,7 +236,7 @@ impl SimulatedDisks {
         self.set_content(right, &left_content)
     }
 
-    fn fail_next(&self, action: DiskAction, under: PathBuf, after: u64, times: u64) {
+    pub(super) fn fail_next(&self, action: DiskAction, under: PathBuf, after: u64, times: u64) {
         self.fail(Fault { action, under, after, times, failure: Failure::Input });
     }
 

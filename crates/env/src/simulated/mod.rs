@@ -71,7 +71,7 @@ use crate::{Clock, Env, Spawn};
 
 pub use self::clock::SimulatedClock;
 pub use self::disk::SimulatedDisk;
-pub use self::disks::{Crash, SimulatedDisks};
+pub use self::disks::{Crash, Mishap, SimulatedDisks};
 pub use self::faults::{Failure, Fault};
 pub use self::network::SimulatedNetwork;
 pub use self::random::{Generator, SimulatedRandom};

@@ -446,3 +446,42 @@ fn a_panic_of_a_task_reaches_the_test() {
         env.spawn.thread("t", Box::pin(async { panic!("a task has found something") })).unwrap().await;
     });
 }
+
+#[test]
+fn a_mishap_comes_at_its_operation_and_once() {
+    let simulation = Simulation::with_drives(1, 2, 1 << 30);
+    let disks = simulation.disks();
+    let run = simulation.run(async |env| {
+        let file = create(&env, "/d1/f", b"some").await;
+        disks.mishap_at(2, Mishap::Fail(Failure::Full));
+        file.read_at(0, 4).await.unwrap();
+        let failed = file.write_at(0, Bytes::from_static(b"more")).await.unwrap_err();
+        assert_eq!(failed.kind(), io::ErrorKind::StorageFull);
+        file.write_at(0, Bytes::from_static(b"more")).await.unwrap();
+        assert!(!disks.disarm_mishap());
+        disks.mishap_at(1, Mishap::Pull);
+        file.sync().await.unwrap_err();
+        assert_eq!(env.disk.list(Path::new("/d1")).await.unwrap_err().raw_os_error(), Some(5));
+        env.disk.list(Path::new("/d2")).await.unwrap();
+    });
+    run.finished();
+}
+
+#[test]
+fn operations_elsewhere_count_fail_and_crash_as_those_on_drives_do() {
+    let simulation = Simulation::with_drives(1, 1, 1 << 30);
+    let disks = simulation.disks();
+    let operate = || disks.operate_elsewhere(DiskAction::Sync, Path::new("/d1/meta/engine"));
+    let run = simulation.run(async |_| {
+        operate().unwrap();
+        disks.fail_next(DiskAction::Sync, "/d1/meta".into(), 0, 1);
+        assert_eq!(operate().unwrap_err().raw_os_error(), Some(5));
+        assert_eq!(disks.operations(), 2);
+        disks.crash_after(2, Crash::PowerCut);
+        operate().unwrap();
+        operate().unwrap_err();
+        operate().unwrap_err();
+    });
+    assert_eq!(run, Ending::Crashed);
+    assert_eq!(disks.operations(), 4);
+}
