@@ -16,12 +16,12 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use env::Env;
-use futures_util::{StreamExt, stream};
 use model::blob::{BlobRef, Redundancy};
-use model::ids::BlobId;
 use model::time::Timestamp;
 
+mod delete;
 mod drive;
 #[expect(
     clippy::indexing_slicing,
@@ -48,7 +48,6 @@ mod stripe;
 mod writer;
 
 use drive::{Busy, Drive};
-use gather::Gather;
 use store::{Set, Store};
 
 pub use error::{BlobError, BlobOpenError, FaultKind, FormatError, ShardFault};
@@ -63,9 +62,6 @@ pub use writer::{BlobWriter, Written};
 
 /// Longest descriptor of a blob, in bytes.
 pub const DESCRIPTOR_BYTES_MAX: usize = 64 * 1024;
-
-/// Files that one delete unlinks at once.
-const UNLINKS_AT_ONCE: usize = 16;
 
 /// The drives of an erasure set.
 #[derive(Clone, Debug)]
@@ -99,6 +95,12 @@ impl Blobs {
         Ok(Blobs { store: Arc::new(Store::new(env, options, opened)) })
     }
 
+    /// When the store was opened: blobs of this process are no older, whatever the clock does.
+    #[must_use]
+    pub fn opened(&self) -> Timestamp {
+        self.store.opened
+    }
+
     /// Begins a blob. The hint is its length, where the caller knows it: room is reserved by it, and a drive without
     /// that room is left out; a wrong hint does no harm.
     ///
@@ -120,67 +122,17 @@ impl Blobs {
         BlobReader::new(&self.store, blob, range)
     }
 
-    /// Removes blobs: durably for packed shards, whose room compaction gives back; files are unlinked. What is not
-    /// there is not an error. All that goes to one drive is synced together.
-    pub async fn delete(&self, blobs: &[BlobRef]) -> DeleteOutcome {
-        let mut outcome = DeleteOutcome::default();
-        let mut places = Vec::new();
-        let mut files = Vec::new();
-        let gather = Gather::new(0);
-        for blob in blobs {
-            let Ok(set) = self.store.set(blob.set) else {
-                continue;
-            };
-            for shard in 0..blob.redundancy.shards() as u8 {
-                let place = set.place_of(blob.first_slot, shard);
-                match self.store.drive(place) {
-                    Err(kind) => outcome.note(place, kind),
-                    Ok(drive) if drive.is_packed(&blob.id, shard) => {
-                        let ticket = gather.ticket(places.len() as u32);
-                        places.push(place);
-                        drive.kill(blob.id, shard, ticket).await;
-                    }
-                    Ok(drive) => files.push((place, Arc::clone(drive), blob.id, shard)),
-                }
-            }
-        }
-        let mut unlinks = stream::iter(files)
-            .map(|(place, drive, id, shard)| async move { (place, drive.remove_file(&id, shard).await) })
-            .buffer_unordered(UNLINKS_AT_ONCE);
-        while let Some((place, unlinked)) = unlinks.next().await {
-            if let Err(kind) = unlinked {
-                outcome.note(place, kind);
-            }
-        }
-        for (number, answer) in gather.all().await {
-            if let (Err(kind), Some(place)) = (answer, places.get(number as usize)) {
-                outcome.note(*place, kind);
-            }
-        }
-        outcome
-    }
-
-    /// Removes one shard that [`Blobs::inventory`] found and nothing refers to.
-    ///
-    /// # Errors
-    /// Where its drive is missing or fails.
-    pub async fn delete_shard(&self, place: DrivePlace, id: BlobId, shard: u8) -> Result<(), FaultKind> {
-        let drive = self.store.drive(place)?;
-        if !drive.is_packed(&id, shard) {
-            return drive.remove_file(&id, shard).await;
-        }
-        let gather = Gather::new(1);
-        drive.kill(id, shard, gather.ticket(0)).await;
-        let answers = gather.all().await;
-        answers.into_iter().try_for_each(|(_, outcome)| outcome)
-    }
-
     /// Reads and checks every shard of a blob.
     ///
     /// # Errors
     /// Where the blob is of a set that is not here.
     pub async fn check(&self, blob: &BlobRef) -> Result<Census, BlobError> {
         repair::check(&self.store, blob).await
+    }
+
+    /// The descriptor of a blob, from whichever of its shards tells it; `None` where none does.
+    pub async fn describe(&self, blob: &BlobRef) -> Option<Bytes> {
+        repair::describe(&self.store, blob).await
     }
 
     /// Checks every shard of a blob and writes anew those that are missing or damaged, on their drives, with the
@@ -192,8 +144,8 @@ impl Blobs {
         repair::repair(&self.store, blob).await
     }
 
-    /// Shards on a drive made in a time range, a page at a time, for the collector: none whose blob is pending. Packed
-    /// shards come first, by id, then files, by folder. A page may be empty and not the last.
+    /// Shards on a drive made in a time range, a page at a time, for the sweep: none whose blob is pending. Packed shards
+    /// come first, then files, by folder. A page may be empty and not the last.
     ///
     /// # Errors
     /// Where the drive is missing or can't be listed.

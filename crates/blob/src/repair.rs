@@ -26,6 +26,20 @@ pub(crate) async fn check(store: &Arc<Store>, blob: &BlobRef) -> Result<Census, 
     Ok(survey(store, blob).await?.census())
 }
 
+/// The descriptor of a blob, from the first shard that tells it.
+pub(crate) async fn describe(store: &Arc<Store>, blob: &BlobRef) -> Option<Bytes> {
+    let drives = store.drives_of(blob).ok()?;
+    for (shard, drive) in (0u8..).zip(drives) {
+        let Some(drive) = drive else { continue };
+        if let Ok(described) = drive.describe(&blob.id, shard).await
+            && described.blob.id == blob.id
+        {
+            return Some(described.descriptor);
+        }
+    }
+    None
+}
+
 /// What a look at all shards found.
 struct Survey {
     source: Arc<Source>,

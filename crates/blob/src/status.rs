@@ -120,8 +120,8 @@ pub struct Repaired {
     pub remaining: Vec<ShardFault>,
 }
 
-/// What a delete did. What it names is not an error: drives that were away are cleaned by the collector when they are
-/// back ([`crate::Blobs::inventory`]).
+/// What a delete did. What it names is not an error, but somebody must remember it: on those drives shards are left that
+/// are found only by looking at all of them ([`crate::Blobs::inventory`]), once the drives can be written again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeleteOutcome {
     /// Drives on which shards may be left.
@@ -144,8 +144,8 @@ pub struct FoundShard {
     pub id: BlobId,
     /// Its number.
     pub shard: u8,
-    /// What it tells of its blob; `None` where it is unfinished or damaged. A shard whose id is not pending and that
-    /// has none can't be read and may be removed.
+    /// What it tells of its blob; `None` where it is unfinished or damaged: the records tell which. One that they refer
+    /// to is damaged and to be repaired; any other may be removed, as its id is not pending.
     pub described: Option<Described>,
 }
 
@@ -164,8 +164,8 @@ pub struct InventoryCursor(pub(crate) CursorAt);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CursorAt {
-    /// In the packed shards, after this one.
-    Packed { after: Option<(BlobId, u8)> },
+    /// In the packed shards, in this table of the index, after this one.
+    Packed { table: u32, after: Option<(BlobId, u8)> },
     /// In the shard files, at this of the 65,536 folders, after this one.
     Files { folder: u32, after: Option<(BlobId, u8)> },
 }
@@ -174,7 +174,7 @@ impl InventoryCursor {
     /// From the first shard on.
     #[must_use]
     pub fn start() -> Self {
-        InventoryCursor(CursorAt::Packed { after: None })
+        InventoryCursor(CursorAt::Packed { table: 0, after: None })
     }
 }
 

@@ -2,9 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use env::Env;
 use model::blob::{BlobRef, Redundancy};
+use model::ids::BlobId;
+use model::time::Timestamp;
 use parking_lot::Mutex;
 
 use crate::drive::Drive;
@@ -35,6 +38,10 @@ pub(crate) struct Store {
     pub(crate) staging: Arc<StagingPool>,
     pub(crate) packed_latency: Latency,
     pub(crate) file_latency: Latency,
+    /// When it was opened: no id that it gives is older.
+    pub(crate) opened: Timestamp,
+    /// The newest time that an id was given, in milliseconds.
+    id_time_ms: AtomicU64,
     codes: Mutex<HashMap<Redundancy, Arc<Code>>>,
 }
 
@@ -46,8 +53,11 @@ impl std::fmt::Debug for Store {
 
 impl Store {
     pub(crate) fn new(env: Env, options: BlobOptions, sets: Vec<Set>) -> Self {
+        let opened = env.clock.now();
         Store {
             env,
+            opened,
+            id_time_ms: AtomicU64::new(opened.millis()),
             staging: StagingPool::new(options.staging_pool_bytes_max),
             options,
             sets,
@@ -57,6 +67,16 @@ impl Store {
             file_latency: Latency::default(),
             codes: Mutex::default(),
         }
+    }
+
+    /// The id of a new blob. Its time never goes back, whatever the clock does: what is older than the store's opening was
+    /// written by an earlier process, which is what the sweep goes by.
+    pub(crate) fn new_id(&self) -> BlobId {
+        let now = self.env.clock.now().millis();
+        let time = self.id_time_ms.fetch_max(now, Ordering::Relaxed).max(now);
+        let mut random = [0u8; 10];
+        self.env.random.fill(&mut random);
+        BlobId::new(Timestamp::from_millis(time), random)
     }
 
     pub(crate) fn set(&self, number: u16) -> Result<&Set, BlobError> {

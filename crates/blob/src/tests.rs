@@ -2,6 +2,7 @@
 
 mod crash;
 mod damage;
+mod delete;
 mod round;
 
 use std::path::PathBuf;

@@ -171,7 +171,14 @@ impl BlobWriter {
         let pieces = self.encode_small(chunks)?;
         let descriptor = Bytes::copy_from_slice(descriptor);
         let quorum = self.blob.redundancy.write_quorum();
-        let gather = Gather::new(quorum);
+        let mut handed = Handed {
+            store: &self.store,
+            id: self.blob.id,
+            drives: &self.drives,
+            gather: Gather::new(quorum),
+            is_kept: false,
+        };
+        let gather = &handed.gather;
         let mut waiting = FuturesUnordered::new();
         for ((shard, drive), payload) in (0u8..).zip(&self.drives).zip(pieces) {
             let ticket = gather.ticket(u32::from(shard));
@@ -184,13 +191,13 @@ impl BlobWriter {
                 waiting.push(drive.put(job));
             }
         }
-        let answers = answers(&self.store, &gather, &mut waiting).await;
+        let answers = answers(&self.store, gather, &mut waiting).await;
         drop(waiting);
         let (synced, faults) = sort_answers(answers, self.drives.len());
         if synced < quorum {
-            self.discard_packed(gather);
             return Err(BlobError::WriteQuorum { blob: self.blob.id, synced, needed: quorum, faults });
         }
+        handed.is_kept = true;
         Ok(faults)
     }
 
@@ -213,12 +220,27 @@ impl BlobWriter {
         let all = Bytes::from(all);
         Ok((0..shards).map(|shard| all.slice(shard * piece..(shard + 1) * piece)).collect())
     }
+}
 
-    /// Kills, in the background, the packed shards that were or will be written.
-    fn discard_packed(&self, gather: Gather) {
-        let (id, drives) = (self.blob.id, self.drives.clone());
+/// Packed shards that were handed to the drives: taken back where the write fails or is given up while it waits.
+struct Handed<'a> {
+    store: &'a Store,
+    id: BlobId,
+    drives: &'a [Option<Arc<Drive>>],
+    gather: Gather,
+    is_kept: bool,
+}
+
+impl Drop for Handed<'_> {
+    fn drop(&mut self) {
+        if self.is_kept {
+            return;
+        }
+        let (id, drives) = (self.id, self.drives.to_vec());
+        let handed = std::mem::replace(&mut self.gather, Gather::new(0));
+        // Killed in the background, when nothing more is on its way.
         let work = async move {
-            gather.all().await;
+            handed.all().await;
             let gather = Gather::new(0);
             for (shard, drive) in (0u8..).zip(drives) {
                 if let Some(drive) = drive {
@@ -329,10 +351,8 @@ fn choose(
             *drive = None;
         }
     }
-    let mut random = [0u8; 10];
-    store.env.random.fill(&mut random);
     let blob = BlobRef {
-        id: BlobId::new(store.env.clock.now(), random),
+        id: store.new_id(),
         size_bytes: 0,
         redundancy,
         stripe_bytes: store.options.stripe_bytes,

@@ -18,7 +18,7 @@ use crate::error::FaultKind;
 const REPAIR_SUFFIX: &str = ".new";
 
 /// Number of the folder of a blob: two bytes of the random part of its id, so that blobs of one time spread.
-fn folder_number(id: &BlobId) -> u16 {
+pub(crate) fn folder_number(id: &BlobId) -> u16 {
     let [_, _, _, _, _, _, high, low, ..] = *id.bytes();
     u16::from_be_bytes([high, low])
 }
@@ -149,6 +149,24 @@ impl Drive {
     pub(crate) async fn discard(&self, new: &NewFile) {
         if let Err(error) = self.env.disk.remove(&new.path).await {
             tracing::debug!(path = %new.path.display(), %error, "an unfinished shard is left to the collector");
+        }
+    }
+
+    /// Unlinks a shard's file, if there is one: for good when [`Drive::sync_removed`] has returned.
+    pub(crate) async fn remove_file(&self, id: &BlobId, shard: u8) -> Result<(), FaultKind> {
+        match self.env.disk.remove(&self.file_path(id, shard)).await {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(FaultKind::io(&error)),
+        }
+    }
+
+    /// Makes it durable that files are gone from a folder.
+    pub(crate) async fn sync_removed(&self, number: u16) -> Result<(), FaultKind> {
+        match self.env.disk.sync_directory(&self.folder(number)).await {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(self.sync_fault("a folder could not be synced", &error)),
         }
     }
 

@@ -3,7 +3,7 @@
 //! What always holds: a shard has one entry at most; an entry is 28 bytes, so that millions fit. The locks are held for
 //! one look each, never across I/O.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use hashbrown::HashTable;
@@ -158,32 +158,34 @@ impl Index {
         found
     }
 
-    /// The first `limit` shards after `after`, by blob and shard, made in a time range.
+    /// The first `limit` shards after `after` in one of the tables, by blob and shard, made in a time range: a page costs
+    /// no more than a table, however many pages there are. `None` behind the last table.
     pub(crate) fn page(
         &self,
         made: &Range<Timestamp>,
+        table: u32,
         after: Option<(BlobId, u8)>,
         limit: usize,
-    ) -> Vec<(BlobId, u8, Location)> {
-        let mut page = BTreeMap::new();
-        for table in &self.tables {
-            for slot in table.lock().iter() {
-                let key = (slot.id, slot.shard());
-                if after.is_some_and(|after| key <= after) || !made.contains(&slot.id.created()) {
-                    continue;
-                }
-                page.insert(key, slot.location());
-                if page.len() > limit {
-                    page.pop_last();
-                }
+    ) -> Option<Vec<(BlobId, u8)>> {
+        let mut page = BTreeSet::new();
+        for slot in self.tables.get(table as usize)?.lock().iter() {
+            let key = (slot.id, slot.shard());
+            if after.is_some_and(|after| key <= after) || !made.contains(&slot.id.created()) {
+                continue;
+            }
+            page.insert(key);
+            if page.len() > limit {
+                page.pop_last();
             }
         }
-        page.into_iter().map(|((id, shard), location)| (id, shard, location)).collect()
+        Some(page.into_iter().collect())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use proptest::prelude::*;
 
@@ -252,18 +254,15 @@ mod tests {
             }
             let made = Timestamp::from_millis(5)..Timestamp::from_millis(15);
             let mut paged = Vec::new();
-            let mut after = None;
-            loop {
-                let page = index.page(&made, after, 7);
-                let Some(last) = page.last() else { break };
-                after = Some((last.0, last.1));
+            let (mut table, mut after) = (0, None);
+            while let Some(page) = index.page(&made, table, after, 2) {
+                after = page.last().copied();
+                table += u32::from(after.is_none());
                 paged.extend(page);
             }
-            let expected: Vec<_> = model
-                .into_iter()
-                .filter(|((id, _), _)| made.contains(&id.created()))
-                .map(|((id, shard), location)| (id, shard, location))
-                .collect();
+            paged.sort_unstable();
+            let expected: Vec<_> =
+                model.into_keys().filter(|(id, _)| made.contains(&id.created())).collect();
             prop_assert_eq!(paged, expected);
         }
     }

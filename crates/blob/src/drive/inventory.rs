@@ -42,7 +42,9 @@ impl Drive {
     ) -> Result<InventoryPage, FaultKind> {
         let limit = limit.max(1);
         match cursor.0 {
-            CursorAt::Packed { after } => Ok(self.packed_inventory(made, after, limit, busy).await),
+            CursorAt::Packed { table, after } => {
+                Ok(self.packed_inventory(made, (table, after), limit, busy).await)
+            }
             CursorAt::Files { folder, after } => self.file_inventory(made, folder, after, limit, busy).await,
         }
     }
@@ -50,17 +52,20 @@ impl Drive {
     async fn packed_inventory(
         &self,
         made: &Range<Timestamp>,
-        after: Option<(BlobId, u8)>,
+        (table, after): (u32, Option<(BlobId, u8)>),
         limit: usize,
         busy: Busy<'_>,
     ) -> InventoryPage {
-        let page = self.packed_page(made, after, limit);
+        let Some(page) = self.segments.index.page(made, table, after, limit) else {
+            let files = CursorAt::Files { folder: 0, after: None };
+            return InventoryPage { shards: Vec::new(), next: Some(InventoryCursor(files)) };
+        };
         let next = match page.last() {
-            Some((id, shard, _)) if page.len() == limit => CursorAt::Packed { after: Some((*id, *shard)) },
-            _ => CursorAt::Files { folder: 0, after: None },
+            Some(last) if page.len() == limit => CursorAt::Packed { table, after: Some(*last) },
+            _ => CursorAt::Packed { table: table + 1, after: None },
         };
         let mut shards = Vec::with_capacity(page.len());
-        for (id, shard, _) in page {
+        for (id, shard) in page {
             if !busy.pending.contains(&id) {
                 let described = self.describe_packed(&id, shard).await.ok();
                 shards.push(FoundShard { id, shard, described });
@@ -165,7 +170,7 @@ impl Drive {
     }
 
     /// What a shard file tells of its blob.
-    async fn describe_file(&self, id: &BlobId, shard: u8) -> Result<Described, FaultKind> {
+    pub(super) async fn describe_file(&self, id: &BlobId, shard: u8) -> Result<Described, FaultKind> {
         let file = self.open_file(id, shard).await?;
         let header = file.read_at(0, FILE_HEADER_BYTES).await;
         let identity = decode_file_header(&header.map_err(|error| FaultKind::io(&error))?)?;

@@ -4,15 +4,12 @@
 //! [`file::commit`] has returned. Reads never wait for the segment writer.
 
 use std::collections::HashSet;
-use std::io;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use env::{BoxFuture, Env, Space};
 use model::ids::BlobId;
-use model::time::Timestamp;
 use parking_lot::Mutex;
 use tokio::sync::mpsc::{self, Sender};
 
@@ -190,6 +187,14 @@ impl Drive {
         read.map_err(|error| FaultKind::io(&error))
     }
 
+    /// What a shard tells of its blob.
+    pub(crate) async fn describe(&self, id: &BlobId, shard: u8) -> Result<Described, FaultKind> {
+        match self.is_packed(id, shard) {
+            true => self.describe_packed(id, shard).await,
+            false => self.describe_file(id, shard).await,
+        }
+    }
+
     /// What a packed shard tells of its blob.
     async fn describe_packed(&self, id: &BlobId, shard: u8) -> Result<Described, FaultKind> {
         let bytes = self.read_packed(id, shard, usize::MAX).await?;
@@ -201,13 +206,9 @@ impl Drive {
         })
     }
 
-    /// Unlinks a shard's file, if there is one.
-    pub(crate) async fn remove_file(&self, id: &BlobId, shard: u8) -> Result<(), FaultKind> {
-        match self.env.disk.remove(&self.file_path(id, shard)).await {
-            Ok(()) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(FaultKind::io(&error)),
-        }
+    /// Whether everything that lies here is known: no segment was left out, and what was written is certain.
+    pub(crate) fn knows_all(&self) -> bool {
+        !self.segments.is_incomplete() && !self.health.is_poisoned()
     }
 
     /// Makes a packed shard dead, through the segment writer.
@@ -247,16 +248,6 @@ impl Drive {
         if let Some(end) = end {
             end.await;
         }
-    }
-
-    /// A page of the packed shards made in a time range.
-    fn packed_page(
-        &self,
-        made: &Range<Timestamp>,
-        after: Option<(BlobId, u8)>,
-        limit: usize,
-    ) -> Vec<(BlobId, u8, Location)> {
-        self.segments.index.page(made, after, limit)
     }
 }
 

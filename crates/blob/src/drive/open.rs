@@ -75,7 +75,7 @@ async fn replay(env: &Env, segments: &Segments, number: u32, newest: bool) -> Re
     };
     match read.await {
         Err(error) => {
-            segments.note_damage(damage(0, error.to_string()));
+            segments.leave_out(damage(0, error.to_string()));
             Ok(())
         }
         Ok((file, Err(error))) => {
@@ -83,7 +83,7 @@ async fn replay(env: &Env, segments: &Segments, number: u32, newest: bool) -> Re
             if newest && is_blank(&file).await {
                 return remove(env, segments, &path).await;
             }
-            segments.note_damage(damage(0, error.to_string()));
+            segments.leave_out(damage(0, error.to_string()));
             Ok(())
         }
         Ok((file, Ok(contents))) => {

@@ -62,6 +62,8 @@ pub(crate) struct Segments {
     map: RwLock<BTreeMap<u32, Arc<Segment>>>,
     shards: AtomicU64,
     damages: Mutex<Vec<SegmentDamage>>,
+    /// Whether a segment could not be taken in: what it holds is not in the index.
+    incomplete: AtomicBool,
 }
 
 /// How full a segment is with what: what compaction decides by.
@@ -82,6 +84,7 @@ impl Segments {
             map: RwLock::default(),
             shards: AtomicU64::new(0),
             damages: Mutex::default(),
+            incomplete: AtomicBool::new(false),
         }
     }
 
@@ -105,6 +108,16 @@ impl Segments {
     pub(crate) fn note_damage(&self, damage: SegmentDamage) {
         tracing::warn!(folder = %self.folder.display(), ?damage, "a segment is damaged");
         self.damages.lock().push(damage);
+    }
+
+    /// A segment is left out of the index.
+    pub(crate) fn leave_out(&self, damage: SegmentDamage) {
+        self.incomplete.store(true, Ordering::Relaxed);
+        self.note_damage(damage);
+    }
+
+    pub(crate) fn is_incomplete(&self) -> bool {
+        self.incomplete.load(Ordering::Relaxed)
     }
 
     pub(crate) fn damages(&self) -> Vec<SegmentDamage> {
