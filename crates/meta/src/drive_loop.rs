@@ -21,6 +21,7 @@ use crate::log::{LogBatch, LogPosition, RaftLog};
 use crate::raft::group::{Answer, Group, Reply};
 use crate::raft::network::{Envelope, Network};
 use crate::raft::storage;
+use crate::sides::Sides;
 use crate::snapshot;
 
 /// Time between two ticks of raft's clock.
@@ -63,7 +64,7 @@ pub(crate) struct DriveLoop {
     pub(crate) env: Env,
     pub(crate) drive: DriveId,
     pub(crate) log: RaftLog,
-    pub(crate) engine: Arc<dyn Engine>,
+    pub(crate) engine: Arc<Sides>,
     /// By partition number.
     pub(crate) groups: Vec<Option<Group>>,
     pub(crate) network: Network,
@@ -224,7 +225,7 @@ impl DriveLoop {
         };
         let rows = group.incoming.take().filter(|(of, _)| *of == index).map(|(_, rows)| rows);
         let rows = rows.ok_or_else(|| failed(crate::machine::ApplyError::Snapshot { partition }))?;
-        let applied = snapshot::install(&*engine, partition, &*rows).map_err(failed)?;
+        let applied = snapshot::install(&engine, partition, &*rows).map_err(failed)?;
         assert_eq!(applied.index, index, "the rows of a snapshot are those of its index");
         let position = LogPosition { index, term: applied.term };
         info!(%drive, %partition, index, "partition filled from another drive");
@@ -242,7 +243,9 @@ impl DriveLoop {
     /// After the sync: what had to wait for it is sent, what is committed is applied, who waits is answered.
     fn apply(&mut self, readies: Vec<(PartitionId, Ready)>) -> Result<(), DriveFailure> {
         let drive = self.drive;
-        let engine = Arc::clone(&self.engine);
+        let sides = Arc::clone(&self.engine);
+        let engine: Arc<dyn Engine> = Arc::clone(&sides) as Arc<dyn Engine>;
+        let failed = |source| DriveFailure::Apply { drive, source };
         let mut applied = Vec::with_capacity(readies.len());
         for (partition, mut ready) in readies {
             self.send(partition, ready.take_persisted_messages());
@@ -251,12 +254,16 @@ impl DriveLoop {
                 continue;
             };
             let restored = !ready.snapshot().is_empty();
+            if restored {
+                // The log goes on from the new rows now: nothing needs the old ones.
+                sides.drop_spare(partition).map_err(|source| failed(source.into()))?;
+            }
             let mut after = group.node.advance_append(ready);
             entries.extend(after.take_committed_entries());
             if restored || !entries.is_empty() {
                 let turn = &mut self.turn;
                 let result = group.apply(&*engine, entries, &mut turn.rows, &mut turn.answers);
-                result.map_err(|source| DriveFailure::Apply { drive, source })?;
+                result.map_err(failed)?;
                 applied.push(partition);
             }
             self.send(partition, after.take_messages());
@@ -266,7 +273,7 @@ impl DriveLoop {
             return Ok(());
         }
         let written = engine.write(&mut self.turn.rows);
-        written.map_err(|source| DriveFailure::Apply { drive, source: source.into() })?;
+        written.map_err(|source| failed(source.into()))?;
         let sender = self.sender.clone();
         for partition in applied {
             if let Some(group) = self.group(partition) {

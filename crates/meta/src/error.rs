@@ -108,6 +108,26 @@ pub enum DriveOpenError {
         /// The last entry of the log.
         last: u64,
     },
+    /// A drive that took part has no metadata any more, so it does not know how it voted and what it acknowledged.
+    #[error(
+        "{path} holds nothing of partition {partition}, though this drive took part in it: its metadata was lost. Check that \
+         everything is mounted; where it is really gone, empty the folder of the drive, so that it is taken for a replaced \
+         one and filled from the others"
+    )]
+    Forgotten {
+        /// The drive's metadata.
+        path: PathBuf,
+        /// A partition that it should hold.
+        partition: PartitionId,
+    },
+    /// The thread that opened it has ended without an answer.
+    #[error(
+        "{path} could not be opened: the thread that did so has failed. Start again, and report it where it happens again"
+    )]
+    Ended {
+        /// The drive's metadata.
+        path: PathBuf,
+    },
 }
 
 /// Why a drive's loop ended.

@@ -29,6 +29,7 @@ mod overlay;
 mod raft;
 mod recent;
 mod seeks;
+mod sides;
 mod snapshot;
 pub mod table;
 mod txn;
@@ -41,7 +42,7 @@ pub use open::{EngineFactory, MetaDrive};
 pub use txn::{Committed, Keys, Reader, Row, TRANSACTION_BYTES_MAX, Txn};
 pub use watch::{Promise, Watch};
 
-use open::RunningLoop;
+use open::{Opening, RunningLoop};
 use view::PartitionView;
 
 /// How a store's metadata is opened.
@@ -138,8 +139,9 @@ impl Meta {
         let MetaOptions { map, drives, new_store, engines, log, watch } = options;
         let mut open = Vec::new();
         let mut left_out = Vec::new();
-        for drive in drives {
-            match open::open_drive(env, &drive, &map, new_store, (&engines, log)).await {
+        let with = Opening { env: env.clone(), map: map.clone(), new_store, engines, log };
+        for (drive, opened) in open::open_drives(&with, drives).await? {
+            match opened {
                 Ok(drive) => open.push(drive),
                 Err(reason) if new_store => return Err(MetaOpenError::SetUp { drive: drive.id, reason }),
                 Err(reason) => {
@@ -147,6 +149,13 @@ impl Meta {
                 }
             }
         }
+        left_out.extend(open::take_forgotten(&mut open, &map).into_iter().map(|(drive, partition)| {
+            LeftOut {
+                drive: drive.id,
+                reason: DriveOpenError::Forgotten { path: drive.directory.clone(), partition },
+                directory: drive.directory,
+            }
+        }));
         let views: Vec<_> =
             open::partitions(&map).map(|partition| Arc::new(PartitionView::new(partition))).collect();
         let read_only = !open::can_write(&open, &map);

@@ -9,18 +9,19 @@ use cluster::placement;
 use env::Env;
 use hashbrown::HashMap;
 use model::ids::{DriveId, PartitionId};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::drive_loop::{DriveLoop, Event, Turn};
 use crate::engine::{Engine, EngineBatch, EngineError};
 use crate::error::DriveOpenError;
-use crate::log::{HardState, LogBatch, LogOptions, RaftLog};
+use crate::log::{GroupLog, HardState, LogBatch, LogOptions, RaftLog};
 use crate::machine::{Applied, ApplyError, Machine};
 use crate::overlay::Overlay;
 use crate::raft::group::{Group, GroupOptions};
 use crate::raft::network::Network;
 use crate::raft::storage::{FIRST, to_raft};
 use crate::seeks::Seeks;
+use crate::sides::{PARTITIONS_MAX, Sides};
 use crate::view::{Leader, PartitionView};
 use crate::watch::Watch;
 
@@ -37,12 +38,23 @@ pub struct MetaDrive {
     pub id: DriveId,
     /// The directory for its metadata.
     pub directory: PathBuf,
+    /// Whether it took another drive's place and is being filled: only then may it hold nothing yet.
+    pub refilling: bool,
+}
+
+impl MetaDrive {
+    /// A drive that holds what it always held.
+    #[must_use]
+    pub fn new(id: DriveId, directory: impl Into<PathBuf>) -> Self {
+        MetaDrive { id, directory: directory.into(), refilling: false }
+    }
 }
 
 /// A drive as it was opened.
 pub(crate) struct OpenDrive {
     pub(crate) id: DriveId,
-    pub(crate) engine: Arc<dyn Engine>,
+    pub(crate) directory: PathBuf,
+    pub(crate) engine: Arc<Sides>,
     pub(crate) log: RaftLog,
     /// By partition number: how far the engine has applied it; `None` where the drive holds no replica.
     pub(crate) applied: Vec<Option<Applied>>,
@@ -58,14 +70,50 @@ fn wanted(map: &ClusterMap, partition: PartitionId) -> Vec<u64> {
     placement::replica_drives(map, partition).iter().map(raft_id).collect()
 }
 
+/// What all drives are opened with.
+#[derive(Clone)]
+pub(crate) struct Opening {
+    pub(crate) env: Env,
+    pub(crate) map: ClusterMap,
+    pub(crate) new_store: bool,
+    pub(crate) engines: EngineFactory,
+    pub(crate) log: fn(DriveId) -> LogOptions,
+}
+
+/// What came of opening a drive.
+pub(crate) type Opened = (MetaDrive, Result<OpenDrive, DriveOpenError>);
+
+/// Opens the drives side by side, each on a thread of its own; in the order given.
+pub(crate) async fn open_drives(
+    with: &Opening,
+    drives: Vec<MetaDrive>,
+) -> Result<Vec<Opened>, std::io::Error> {
+    let mut opening = Vec::with_capacity(drives.len());
+    for drive in drives {
+        let (sender, opened) = oneshot::channel();
+        let name = format!("rustfs-open-{:.6}", drive.id.to_string());
+        let (with_there, at) = (with.clone(), drive.clone());
+        let work = async move {
+            let opened = open_drive(&with_there, &at).await;
+            // Nobody listens where the start was given up.
+            drop(sender.send(opened));
+        };
+        drop(with.env.spawn.thread(&name, Box::pin(work))?);
+        opening.push((drive, opened));
+    }
+    let mut opened = Vec::with_capacity(opening.len());
+    for (drive, answer) in opening {
+        let result =
+            answer.await.unwrap_or_else(|_| Err(DriveOpenError::Ended { path: drive.directory.clone() }));
+        opened.push((drive, result));
+    }
+    Ok(opened)
+}
+
 /// Opens a drive's log and engine, and sets up its partitions where the store is new.
-pub(crate) async fn open_drive(
-    env: &Env,
-    drive: &MetaDrive,
-    map: &ClusterMap,
-    new_store: bool,
-    (engines, log_options): (&EngineFactory, fn(DriveId) -> LogOptions),
-) -> Result<OpenDrive, DriveOpenError> {
+async fn open_drive(with: &Opening, drive: &MetaDrive) -> Result<OpenDrive, DriveOpenError> {
+    let Opening { env, map, new_store, engines, log: log_options } = with;
+    assert!(map.partitions < PARTITIONS_MAX, "every partition has two keyspaces of its own");
     let root = drive.directory.parent().unwrap_or(&drive.directory);
     let made = env::create_directories_durably(&*env.disk, root, &drive.directory.join("log")).await;
     made.map_err(|source| EngineError::Failed {
@@ -74,15 +122,20 @@ pub(crate) async fn open_drive(
         source: Box::new(source),
     })?;
     let engine = engines(drive.id, &drive.directory.join("engine"))?;
-    let (mut log, _) = RaftLog::open(env, &drive.directory.join("log"), log_options(drive.id)).await?;
-    if new_store {
-        set_up(drive, map, &*engine, &mut log).await?;
+    let engine = Sides::new(engine, usize::from(map.partitions) + 1);
+    // Unknown is as if it were large: segments that are there are used whatever their length.
+    let total_bytes = env.disk.space(root).await.map_or(u64::MAX, |space| space.total_bytes);
+    let log_options = log_options(drive.id).on_drive_of(total_bytes);
+    let (mut log, _) = RaftLog::open(env, &drive.directory.join("log"), log_options).await?;
+    if *new_store {
+        set_up(drive, map, &engine, &mut log).await?;
     }
     let mut applied = Vec::new();
     for partition in partitions(map) {
-        applied.push(load(drive, map, partition, &*engine, &mut log)?);
+        applied.push(load(drive, map, partition, &engine, &log.group(partition))?);
     }
-    Ok(OpenDrive { id: drive.id, engine, log, applied })
+    let directory = drive.directory.clone();
+    Ok(OpenDrive { id: drive.id, directory, engine: Arc::new(engine), log, applied })
 }
 
 /// The beginning of every partition: its members, and a log that begins at [`FIRST`].
@@ -110,31 +163,68 @@ async fn set_up(
     Ok(())
 }
 
+/// How far a partition is on a drive; `None` where the drive holds no replica of it.
 fn load(
     drive: &MetaDrive,
     map: &ClusterMap,
     partition: PartitionId,
-    engine: &dyn Engine,
-    log: &mut RaftLog,
+    engine: &Sides,
+    log: &GroupLog,
 ) -> Result<Option<Applied>, DriveOpenError> {
-    let logged = log.group(partition);
-    let (first, last) = (logged.base().index, logged.last_index());
+    let (first, last) = (log.base().index, log.last_index());
     let incomplete = |applied| {
         let path = drive.directory.clone();
         DriveOpenError::Incomplete { path, partition, applied, first, last }
     };
-    // A log that knows a term and has never begun: the crash came when the first snapshot was there and the log was not.
-    let is_unfilled = last == 0 && logged.hard_state().term > 0;
-    match Applied::load(engine, partition)? {
-        Some(_) if is_unfilled => Ok(Some(Applied::default())),
-        Some(applied) => {
-            let is_held = (first..=last).contains(&applied.index);
-            if is_held { Ok(Some(applied)) } else { Err(incomplete(applied.index)) }
-        }
-        // Rows without an applied index are a snapshot that was cut short; a log without rows is a loss.
+    // A log that knows a term and has never begun: a new drive that waits for its first snapshot, and remembers its vote.
+    let is_unfilled = last == 0 && log.hard_state().term > 0;
+    match take_side(engine, partition, log)? {
+        Some(applied) if log.term(applied.index) == Ok(applied.term) => Ok(Some(applied)),
+        _ if is_unfilled => Ok(Some(Applied::default())),
+        Some(applied) => Err(incomplete(applied.index)),
+        // A log without rows is a loss.
         None if last > 0 => Err(incomplete(0)),
-        None => Ok(wanted(map, partition).contains(&raft_id(&drive.id)).then(Applied::default)),
+        None if !wanted(map, partition).contains(&raft_id(&drive.id)) => Ok(None),
+        None if drive.refilling => Ok(Some(Applied::default())),
+        None => Err(DriveOpenError::Forgotten { path: drive.directory.clone(), partition }),
     }
+}
+
+/// Takes the side of a partition that its log goes on from, where there is one, and removes the other: a snapshot that was
+/// cut short, or the rows from before one that was not.
+fn take_side(
+    engine: &Sides,
+    partition: PartitionId,
+    log: &GroupLog,
+) -> Result<Option<Applied>, DriveOpenError> {
+    let fits = |applied: &Applied| log.term(applied.index) == Ok(applied.term);
+    let (used, spare) =
+        (Applied::load(engine, partition)?, Applied::load(engine.base(), engine.spare(partition))?);
+    let is_exchanged = spare.as_ref().is_some_and(fits) && !used.as_ref().is_some_and(fits);
+    if is_exchanged {
+        engine.exchange(partition);
+    }
+    engine.drop_spare(partition)?;
+    Ok(if is_exchanged { spare } else { used })
+}
+
+/// Takes those drives out that others know as voters of a partition and that know nothing of it: a vote is given only to
+/// who holds the log, so they have lost it, whatever they are marked as.
+pub(crate) fn take_forgotten(drives: &mut Vec<OpenDrive>, map: &ClusterMap) -> Vec<(OpenDrive, PartitionId)> {
+    let mut forgotten = Vec::new();
+    for partition in partitions(map) {
+        let votes = |id: u64| {
+            applied_of(drives, partition)
+                .any(|applied| applied.voters.contains(&id) || applied.voters_outgoing.contains(&id))
+        };
+        let is_empty = |drive: &OpenDrive| {
+            let applied = drive.applied.get(usize::from(partition.0)).and_then(Option::as_ref);
+            applied.is_some_and(|applied| applied.index == 0)
+        };
+        let found = drives.iter().position(|drive| is_empty(drive) && votes(raft_id(&drive.id)));
+        forgotten.extend(found.map(|position| (drives.remove(position), partition)));
+    }
+    forgotten
 }
 
 /// Whether a majority of every partition's voters is among these drives.
@@ -243,7 +333,7 @@ fn drive_loop(
             wanted: wanted(map, partition),
             view: Arc::clone(view),
             seed,
-            seeks: Seeks::new(env, partition, &drive.engine),
+            seeks: Seeks::new(env, partition, &(Arc::clone(&drive.engine) as Arc<dyn Engine>)),
         })?));
     }
     Ok(DriveLoop {
@@ -280,7 +370,8 @@ pub(crate) fn read_survivors(
             continue;
         };
         let applied = drive.applied.get(usize::from(partition.0)).cloned().flatten().unwrap_or_default();
-        let engine: Arc<dyn Engine> = Arc::new(Overlay::new(Arc::clone(&drive.engine), partition));
+        let engine: Arc<dyn Engine> =
+            Arc::new(Overlay::new(Arc::clone(&drive.engine) as Arc<dyn Engine>, partition));
         let index = replay(&*engine, partition, applied, drive)?;
         let applied = Arc::new(AtomicU64::new(index));
         let seeks = Seeks::new(env, partition, &engine);

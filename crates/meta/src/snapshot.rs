@@ -1,8 +1,9 @@
 //! Filling a replica from another one's rows.
 //!
-//! Order of durability: the old rows go first; the applied index is written last, in the last batch; then the engine
-//! persists; only then does the log begin anew behind the snapshot. A crash in between leaves a keyspace without an applied
-//! index, which is known for what it is when the drive is opened.
+//! The rows are put beside those that the replica has (see `sides`). Order of durability: the rows; the applied index with
+//! the last of them; then the engine persists and the sides are exchanged; then the log begins anew behind the snapshot; only
+//! then do the old rows go. So a crash at any point leaves a side that the log goes on from, and the vote and the log of
+//! this replica are never without the rows that they stand for.
 
 use std::ops::ControlFlow;
 
@@ -11,23 +12,28 @@ use model::record::Record;
 
 use crate::engine::{ALL_KEYS, Engine, EngineBatch, EngineError, EngineSnapshot};
 use crate::machine::{APPLIED_KEY, Applied, ApplyError};
+use crate::sides::Sides;
 
 /// Bytes of rows written at once.
 const BATCH_BYTES: usize = 1 << 20;
 
-/// Replaces a partition's rows by those of a snapshot; returns what the snapshot had applied.
+/// Replaces a partition's rows by those of a snapshot; returns what the snapshot had applied. The old rows become the spare
+/// side, to be dropped when the log has begun anew.
 pub(crate) fn install(
-    engine: &dyn Engine,
+    sides: &Sides,
     partition: PartitionId,
     rows: &dyn EngineSnapshot,
 ) -> Result<Applied, ApplyError> {
     let applied = applied_of(partition, rows)?;
-    engine.drop_keyspace(partition)?;
+    // What an earlier filling left that was cut short.
+    sides.drop_spare(partition)?;
+    let (engine, spare) = (sides.base(), sides.spare(partition));
     let mut batch = EngineBatch::default();
-    copy(engine, partition, rows, &mut batch)?;
-    applied.store(partition, &mut batch);
+    copy(engine, spare, rows, &mut batch)?;
+    applied.store(spare, &mut batch);
     engine.write(&mut batch)?;
     engine.persist()?;
+    sides.exchange(partition);
     Ok(applied)
 }
 
@@ -39,14 +45,14 @@ pub(crate) fn applied_of(partition: PartitionId, rows: &dyn EngineSnapshot) -> R
 
 fn copy(
     engine: &dyn Engine,
-    partition: PartitionId,
+    keyspace: PartitionId,
     rows: &dyn EngineSnapshot,
     batch: &mut EngineBatch,
 ) -> Result<(), EngineError> {
     let mut written = Ok(());
     rows.scan(ALL_KEYS, &mut |key, value| {
         if key != APPLIED_KEY {
-            batch.put(partition, key, value);
+            batch.put(keyspace, key, value);
         }
         if batch.size_bytes() >= BATCH_BYTES {
             written = engine.write(batch);

@@ -14,10 +14,11 @@ use crate::engine::memory::MemoryEngineStore;
 use crate::table::{Counters, Table};
 use crate::{LeftOut, Meta, MetaDrive, MetaError, MetaOpenError, MetaOptions};
 
-mod t90_review_answers;
-mod t90_review_install;
-mod t90_review_recent;
-mod t90_review_survivors;
+mod answers;
+mod forgotten;
+mod install;
+mod recent;
+mod survivors;
 
 struct Totals;
 
@@ -54,6 +55,8 @@ struct Store {
     simulation: Simulation,
     map: ClusterMap,
     engines: Vec<MemoryEngineStore>,
+    /// Slots whose drive is being filled.
+    refilling: Vec<usize>,
 }
 
 const P: PartitionId = PartitionId(1);
@@ -72,7 +75,7 @@ impl Store {
             replicas: cluster::placement::default_replicas(drives, parity),
         };
         let engines = (0..drives).map(|_| MemoryEngineStore::default()).collect();
-        Store { simulation, map, engines }
+        Store { simulation, map, engines, refilling: Vec::new() }
     }
 
     /// Opens the drives that are there, by slot.
@@ -91,8 +94,8 @@ impl Store {
         let drives = present
             .iter()
             .map(|slot| MetaDrive {
-                id: self.map.sets[0][*slot],
-                directory: format!("/d{}/meta", slot + 1).into(),
+                refilling: self.refilling.contains(slot),
+                ..MetaDrive::new(self.map.sets[0][*slot], format!("/d{}/meta", slot + 1))
             })
             .collect();
         let engines = self.engines.clone();
@@ -111,6 +114,20 @@ impl Store {
             watch: None,
         };
         Meta::open(env, options).await
+    }
+
+    /// Another drive takes the place of the one in this slot, as a start does it with an empty folder.
+    fn replace(&mut self, slot: usize) {
+        self.lose_content(slot);
+        self.map.epoch += 1;
+        self.map.sets[0][slot] = DriveId::from_bytes([0x30 + self.map.epoch as u8; 16]);
+        self.refilling.push(slot);
+    }
+
+    /// All that is on a drive goes.
+    fn lose_content(&mut self, slot: usize) {
+        self.simulation.disks().replace_with_empty(&format!("d{}", slot + 1));
+        self.engines[slot] = MemoryEngineStore::default();
     }
 
     fn crash(&self) {
@@ -309,11 +326,7 @@ fn a_new_drive_is_filled_and_then_counts() {
         meta.close().await;
     });
     written.finished();
-    // Slot 2 is another drive now.
-    store.simulation.disks().replace_with_empty("d3");
-    store.engines[2] = MemoryEngineStore::default();
-    store.map.sets[0][2] = DriveId::from_bytes([0x33; 16]);
-    store.map.epoch = 2;
+    store.replace(2);
     let filled = store.simulation.run(async |env| {
         let meta = store.open(&env, &store.all(), false).await;
         put(&meta, 50).await.unwrap();

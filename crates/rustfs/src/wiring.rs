@@ -119,7 +119,10 @@ impl Storage {
     /// Where it can't be opened.
     pub async fn open(env: &Env, drives: &mut Drives, options: StorageOptions) -> Result<Self, OpenError> {
         let StorageOptions { engines, log, watch, blobs, objects } = options;
-        let list = drives.present().map(|(_, id, path)| MetaDrive { id, directory: path.join("meta") });
+        let list = drives.present().map(|(slot, id, path)| MetaDrive {
+            refilling: drives.refilling.contains(&slot),
+            ..MetaDrive::new(id, path.join("meta"))
+        });
         let (map, new_store) = (drives.map.clone(), drives.new_store);
         let options = MetaOptions { drives: list.collect(), map, new_store, engines, log, watch };
         let meta = Arc::new(open_meta(env, drives, options).await?);

@@ -155,7 +155,7 @@ async fn store(env: &Env) -> Objects {
         let engine: Arc<dyn Engine> = Arc::new(memory.open());
         Ok(engine)
     });
-    let drives = vec![MetaDrive { id, directory: "/d1/meta".into() }];
+    let drives = vec![MetaDrive::new(id, "/d1/meta")];
     let options =
         MetaOptions { map, drives, new_store: true, engines, log: meta::log::LogOptions::new, watch: None };
     let (meta, _) = Meta::open(env, options).await.unwrap();

@@ -100,6 +100,13 @@ impl EngineBatch {
         self.operations.clear();
     }
 
+    /// Takes each change to the keyspace that `place` names for its own.
+    pub(crate) fn move_to(&mut self, place: impl Fn(PartitionId) -> PartitionId) {
+        for operation in &mut self.operations {
+            operation.keyspace = place(operation.keyspace);
+        }
+    }
+
     /// Refuses what is out of limits, before anything is written.
     pub(super) fn check(&self) -> Result<(), EngineError> {
         for operation in &self.operations {

@@ -70,6 +70,15 @@ impl LogOptions {
         }
     }
 
+    /// With segments of at most a thousandth of a drive of so many bytes: on a small one the log must not take what the objects
+    /// need, nor grow into the room that a full drive keeps free for deletes.
+    #[must_use]
+    pub(crate) fn on_drive_of(self, total_bytes: u64) -> Self {
+        const SEGMENT_BYTES_MIN: u64 = 1 << 20;
+        let share = (total_bytes / 1024).max(SEGMENT_BYTES_MIN);
+        LogOptions { segment_bytes: self.segment_bytes.min(share), ..self }
+    }
+
     fn blocks(&self) -> u32 {
         let blocks = self.segment_bytes / BLOCK_BYTES as u64;
         u32::try_from(blocks).unwrap_or(u32::MAX).max(BLOCKS_MIN)
