@@ -229,12 +229,12 @@ impl<'a> Decoder<'a> {
     /// A LEB128 number.
     ///
     /// # Errors
-    /// Where it is cut short or does not fit 64 bits.
+    /// Where it is cut short, does not fit 64 bits, or is longer than it need be: a record has one spelling.
     pub fn varint(&mut self) -> Result<u64, RecordError> {
         let mut value = 0u64;
         for shift in (0..64).step_by(7) {
             let byte = self.u8()?;
-            if shift == 63 && byte > 1 {
+            if (shift == 63 && byte > 1) || (shift > 0 && byte == 0) {
                 break;
             }
             value |= u64::from(byte & 0x7f) << shift;
@@ -401,6 +401,16 @@ mod tests {
         }
         let longer = [bytes, vec![0]].concat();
         assert_eq!(Second::decode(&longer), Err(RecordError::Trailing { record: "sample", bytes: 1 }));
+    }
+
+    /// Found by fuzzing: 0 was also read from `80 00`, so that equal records could have different bytes.
+    #[test]
+    fn a_number_has_one_spelling() {
+        for longer in [&[0x80, 0x00][..], &[0x81, 0x80, 0x00]] {
+            assert!(Decoder::new("number", longer).varint().is_err(), "{longer:?}");
+        }
+        assert_eq!(Decoder::new("number", &[0x80, 0x01]).varint(), Ok(128));
+        assert_eq!(Decoder::new("number", &[0x00]).varint(), Ok(0));
     }
 
     proptest! {

@@ -54,7 +54,11 @@ impl Record for UploadRecord {
             code => {
                 let algorithm = ChecksumAlgorithm::ALL.into_iter().find(|algorithm| *algorithm as u8 == code);
                 let algorithm = algorithm.ok_or_else(|| input.impossible("checksum algorithm"))?;
-                let kind = if input.u8()? == 0 { ChecksumType::FullObject } else { ChecksumType::Composite };
+                let kind = match input.u8()? {
+                    0 => ChecksumType::FullObject,
+                    1 => ChecksumType::Composite,
+                    _ => return Err(input.impossible("checksum type")),
+                };
                 Some((algorithm, kind))
             }
         };
@@ -117,6 +121,15 @@ impl Record for PartRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Found by fuzzing: any byte but 0 was read as `COMPOSITE`, also one that a later release may give a meaning.
+    #[test]
+    fn an_unknown_checksum_type_is_refused() {
+        let known = [1, 0, 0, 0, ChecksumAlgorithm::Crc32 as u8, 1, 0, 0];
+        assert!(UploadRecord::decode(&known).is_ok());
+        let unknown = [1, 0, 0, 0, ChecksumAlgorithm::Crc32 as u8, 41, 0, 0];
+        assert!(matches!(UploadRecord::decode(&unknown), Err(RecordError::Impossible { .. })));
+    }
 
     #[test]
     fn uploads_and_parts_come_back_as_written() {
