@@ -1,0 +1,18 @@
+//! The whole server below the HTTP front in one process, from one seed.
+//!
+//! - [`world`] is the machine and the server on it: drives, their engines, and what the binary builds on them.
+//! - [`workload`] are clients that do every kind of operation; [`oracle`] remembers what they asked and were told.
+//! - [`invariants`] are what must hold whatever happens, a file each.
+//! - [`run`] is one seed: several lives with crashes between; [`scenario`] lets a crash, or a drive's fault, come at every
+//!   step of one operation.
+//!
+//! Everything is drawn from the seed: two runs of one seed do the same, which their traces show.
+
+pub mod content;
+pub mod engine;
+pub mod invariants;
+pub mod oracle;
+pub mod run;
+pub mod scenario;
+pub mod workload;
+pub mod world;

@@ -1,0 +1,153 @@
+//! The machine and the server on it.
+//!
+//! The server is opened and closed as the binary does it (`rustfs::drives`, `rustfs::wiring`), but for the HTTP front:
+//! drives are surveyed and formatted, metadata, blobs and objects opened, workers started. Engines lie in memory, and sizes are
+//! small, so that logs roll, segments are compacted and objects have stripes after kilobytes.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use blob::BlobOptions;
+use cluster::start::Choices;
+use env::Env;
+use env::simulated::{Crash, Simulation};
+use meta::Watch;
+use meta::log::LogOptions;
+use model::ids::DriveId;
+use object::{Objects, ObjectsOptions};
+use rustfs::drives::Drives;
+use rustfs::wiring::{OpenError, Storage, StorageOptions};
+
+use crate::engine::{EngineWatch, Engines};
+
+/// Room of a drive.
+const DRIVE_BYTES: u64 = 1 << 30;
+
+/// Partitions of objects: several, so that listings merge.
+const PARTITIONS: u16 = 2;
+
+/// Simulated time that a life may take: far more than any needs, so that one that waits for ever is found.
+const LIFE_MAX: Duration = Duration::from_secs(1800);
+
+/// Who sees what the server promises and writes.
+#[derive(Clone, Default)]
+pub struct Watches {
+    /// Raft's promises.
+    pub promises: Option<Arc<dyn Watch>>,
+    /// What engines are told.
+    pub engines: Option<Arc<dyn EngineWatch>>,
+}
+
+/// A machine with drives: what outlives a crash.
+pub struct World {
+    /// Time, randomness, drives, network.
+    pub simulation: Simulation,
+    /// What the metadata engines keep.
+    pub engines: Engines,
+    watches: Watches,
+    drives: usize,
+}
+
+impl std::fmt::Debug for World {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "World({} drives, {:?})", self.drives, self.simulation.disks())
+    }
+}
+
+/// The server while it is open.
+#[derive(Debug)]
+pub struct Server {
+    /// The drives it runs on.
+    pub drives: Drives,
+    storage: Storage,
+}
+
+/// A small log: it rolls after a few dozen entries, and followers are let behind after as many.
+fn log_options(drive: DriveId) -> LogOptions {
+    LogOptions {
+        segment_bytes: 64 << 10,
+        tail_bytes: 64 << 10,
+        segments: 4,
+        entries_kept_max: 20,
+        ..LogOptions::new(drive)
+    }
+}
+
+fn blob_options() -> BlobOptions {
+    BlobOptions {
+        stripe_bytes: 64 << 10,
+        packed_shard_bytes_max: 8 << 10,
+        segment_bytes_max: 1, // The least there is.
+        reserve_bytes: Some(0),
+        ..BlobOptions::default()
+    }
+}
+
+impl World {
+    /// With so many empty drives.
+    #[must_use]
+    pub fn new(seed: u64, drives: usize) -> Self {
+        let mut simulation = Simulation::with_drives(seed, drives, DRIVE_BYTES);
+        simulation.set_life_max(LIFE_MAX);
+        World { simulation, engines: Engines::default(), watches: Watches::default(), drives }
+    }
+
+    /// Lets these see what the server does from its next life on.
+    pub fn watch(&mut self, watches: Watches) {
+        self.watches = watches;
+    }
+
+    /// How many drives there are.
+    #[must_use]
+    pub fn drives(&self) -> usize {
+        self.drives
+    }
+
+    /// Drives that may be lost without any loss to clients.
+    #[must_use]
+    pub fn parity(&self) -> usize {
+        usize::from(cluster::placement::default_parity(self.drives))
+    }
+
+    /// Starts the server.
+    ///
+    /// # Errors
+    /// Where it does not start on these drives.
+    pub async fn open(&self, env: &Env) -> Result<Server, OpenError> {
+        let paths: Vec<PathBuf> = (1..=self.drives).map(|number| format!("/d{number}").into()).collect();
+        let choices = Choices { partitions: Some(PARTITIONS), ..Choices::default() };
+        let mut drives = Drives::prepare(env, &paths, choices).await?;
+        let options = StorageOptions {
+            engines: self.engines.factory(self.simulation.disks(), self.watches.engines.clone()),
+            log: log_options,
+            watch: self.watches.promises.clone(),
+            blobs: blob_options(),
+            objects: ObjectsOptions { inline_bytes_max: 1024 },
+            ..StorageOptions::of(&drives)
+        };
+        let storage = Storage::open(env, &mut drives, options).await?;
+        Ok(Server { drives, storage })
+    }
+
+    /// The process ends between two lives, or has ended by a crash: what is not durable is lost, as the crash says.
+    pub fn crash(&self, crash: Crash) {
+        let disks = self.simulation.disks();
+        disks.disarm_crash();
+        disks.crash_now(crash);
+        self.engines.crash(self.simulation.random());
+    }
+}
+
+impl Server {
+    /// What requests are carried out by.
+    #[must_use]
+    pub fn objects(&self) -> &Objects {
+        self.storage.objects()
+    }
+
+    /// Stops it.
+    pub async fn close(self) {
+        self.storage.close().await;
+    }
+}
