@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use model::ids::{DriveId, StoreId};
+use model::ids::{DriveId, PartitionId, StoreId};
 
 use crate::format::DriveFormat;
 use crate::map::{ClusterMap, Slot};
@@ -44,7 +44,8 @@ pub struct Plan {
     pub map: ClusterMap,
     /// By set and slot: the path of the drive, `None` where it is missing.
     pub paths: Vec<Vec<Option<PathBuf>>>,
-    /// Places whose drive is empty and is to be formatted: all of them where the store is new.
+    /// Places whose drive is empty and is to be formatted: all of them where the store is new. An empty drive that can't be
+    /// filled now is in none: its place counts as missing.
     pub blank: Vec<Slot>,
     /// Whether the store is new.
     pub new_store: bool,
@@ -273,7 +274,12 @@ fn open_store(
         return Err(StartError::Count { given: given.len(), expected: map.drive_count(), store: map.store });
     }
     let mut warnings: Vec<String> = given.iter().filter_map(missing).collect();
-    let blank = replace_blank(given, &mut map, &mut paths, ids)?;
+    let empty = empty(given, &map)?;
+    if !empty.is_empty() && !has_majority(&map, &paths) {
+        warnings.push(left_empty(&empty, &map, &paths));
+        return Ok(Plan { map, paths, blank: Vec::new(), new_store: false, warnings });
+    }
+    let blank = replace_blank(&empty, &mut map, &mut paths, ids);
     for slot in &blank {
         warnings.push(format!(
             "set {} slot {}: the drive is empty and will be refilled from the others. Reads and writes go on meanwhile.",
@@ -310,20 +316,56 @@ fn known_slot(drive: &Given, format: &DriveFormat, map: &ClusterMap) -> Result<S
     })
 }
 
+/// The empty drives, which are no more than the data can do without.
+fn empty<'a>(given: &'a [Given], map: &ClusterMap) -> Result<Vec<&'a Given>, StartError> {
+    let empty: Vec<&Given> = given.iter().filter(|drive| drive.found == Found::Blank).collect();
+    if empty.len() > usize::from(map.parity) {
+        let (blank, drives, parity, store) = (empty.len(), map.drive_count(), map.parity, map.store);
+        return Err(StartError::TooManyBlank { blank, drives, parity, store });
+    }
+    Ok(empty)
+}
+
+/// Whether the drives that are there can agree to take a new one in: a majority of every partition's replicas.
+fn has_majority(map: &ClusterMap, paths: &[Vec<Option<PathBuf>>]) -> bool {
+    let present: Vec<DriveId> = map
+        .slots()
+        .zip(paths.iter().flatten())
+        .filter(|(_, path)| path.is_some())
+        .map(|((_, drive), _)| drive)
+        .collect();
+    (0..=map.partitions).all(|partition| {
+        let replicas = placement::replica_drives(map, PartitionId(partition));
+        let there = replicas.iter().filter(|drive| present.contains(drive)).count();
+        there > replicas.len() / 2
+    })
+}
+
+/// Empty drives that nobody can fill are not put in the place of those that were there: these would be refused for good if
+/// they came back, and one of them is what the store needs to write again.
+fn left_empty(empty: &[&Given], map: &ClusterMap, paths: &[Vec<Option<PathBuf>>]) -> String {
+    let names: Vec<String> = empty.iter().map(|drive| drive.path.display().to_string()).collect();
+    let there = paths.iter().flatten().flatten().count();
+    format!(
+        "{} {} empty and can't be refilled: {there} of {} drives are too few to change the metadata. Reading and listing work, \
+         everything that writes is answered 503, and what is empty is left so. If a drive is only not mounted, mount it and \
+         start again. If it is lost, bring back another one that was part of the store, then the empty ones are refilled; \
+         if none can be brought back, copy the objects to a new store.",
+        names.join(" and "),
+        if names.len() == 1 { "is" } else { "are" },
+        map.drive_count(),
+    )
+}
+
 /// Gives each empty drive the place of one that is missing: with as many empty as missing the first fits the first.
 fn replace_blank(
-    given: &[Given],
+    blank: &[&Given],
     map: &mut ClusterMap,
     paths: &mut [Vec<Option<PathBuf>>],
     ids: &[DriveId],
-) -> Result<Vec<Slot>, StartError> {
-    let blank: Vec<&Given> = given.iter().filter(|drive| drive.found == Found::Blank).collect();
-    if blank.len() > usize::from(map.parity) {
-        let (blank, drives, parity, store) = (blank.len(), map.drive_count(), map.parity, map.store);
-        return Err(StartError::TooManyBlank { blank, drives, parity, store });
-    }
+) -> Vec<Slot> {
     if blank.is_empty() {
-        return Ok(Vec::new());
+        return Vec::new();
     }
     assert!(ids.len() >= blank.len(), "a fresh id for each blank drive");
     map.epoch += 1;
@@ -335,14 +377,14 @@ fn replace_blank(
                 continue;
             }
             let Some((blank, id)) = fresh.next() else {
-                return Ok(slots);
+                return slots;
             };
             *place = Some(blank.path.clone());
             *drive = *id;
             slots.push(Slot { set, slot });
         }
     }
-    Ok(slots)
+    slots
 }
 
 #[cfg(test)]

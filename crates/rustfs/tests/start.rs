@@ -288,6 +288,53 @@ fn a_drive_replaced_by_an_empty_folder_is_refilled_and_says_so() {
 }
 
 #[test]
+fn two_empty_drives_of_four_are_left_empty_and_come_back_with_one_of_those_that_were_there() {
+    let folder = folder();
+    drives(&["./d{1...4}"], folder.path());
+    for drive in ["d1", "d2"] {
+        fs::rename(folder.path().join(drive), folder.path().join(format!("{drive}-away"))).unwrap();
+        fs::create_dir(folder.path().join(drive)).unwrap();
+    }
+    let server = Server::start(&["./d{1...4}"], folder.path());
+    for wanted in ["OPEN FOR READING ONLY", "d1 and ", "d2 are empty and can't be refilled", "answered 503"] {
+        assert!(server.announced.contains(wanted), "{wanted:?} in:\n{}", server.announced);
+    }
+    assert!(server.get("/minio/health/cluster/read").starts_with("HTTP/1.1 200"));
+    assert!(server.get("/minio/health/cluster").starts_with("HTTP/1.1 503"));
+    server.stop(Signal::TERM);
+    assert_eq!(names(&folder.path().join("d1")), ["lock"]);
+    fs::remove_dir_all(folder.path().join("d1")).unwrap();
+    fs::rename(folder.path().join("d1-away"), folder.path().join("d1")).unwrap();
+    let server = Server::start(&["./d{1...4}"], folder.path());
+    assert!(server.announced.contains("d2  being refilled from the others"), "{}", server.announced);
+    process::wait_until("the refill ends", || !folder.path().join("d2/refill").exists());
+    server.stop(Signal::TERM);
+}
+
+#[test]
+fn a_drive_that_lost_its_metadata_is_left_out_until_it_is_emptied() {
+    let folder = folder();
+    drives(&["./d{1...4}"], folder.path());
+    let lost = folder.path().join("d3");
+    fs::remove_dir_all(lost.join("meta")).unwrap();
+    let server = Server::start(&["./d{1...4}"], folder.path());
+    for wanted in ["d3/meta is left out", "its metadata was lost", "empty the folder of the drive"] {
+        assert!(server.announced.contains(wanted), "{wanted:?} in:\n{}", server.announced);
+    }
+    process::wait_until("writes succeed", || server.get("/health/ready").starts_with("HTTP/1.1 200"));
+    server.stop(Signal::TERM);
+    // A start that left it out has not made it look like one that knows something.
+    let server = Server::start(&["./d{1...4}"], folder.path());
+    assert!(server.announced.contains("d3/meta is left out"), "{}", server.announced);
+    server.stop(Signal::TERM);
+    fs::remove_dir_all(&lost).unwrap();
+    fs::create_dir(&lost).unwrap();
+    let server = Server::start(&["./d{1...4}"], folder.path());
+    process::wait_until("the refill ends", || !lost.join("refill").exists());
+    server.stop(Signal::TERM);
+}
+
+#[test]
 fn too_many_empty_drives_are_refused_untouched() {
     let folder = folder();
     drives(&["./d{1...4}"], folder.path());
@@ -332,7 +379,7 @@ fn the_folder_of_a_drive_holds_what_its_document_says() {
     let folder = folder();
     drives(&["./data"], folder.path());
     let mut names = names(&folder.path().join("data"));
-    names.retain(|name| name != "swept");
+    names.retain(|name| !["scrub", "swept"].contains(&name.as_str()));
     assert_eq!(names, ["blob", "format", "lock", "meta"]);
     let text = fs::read_to_string(Path::new(&folder.path().join("data/format"))).unwrap();
     let fields: Vec<&str> = text.lines().map(|line| line.split(' ').next().unwrap()).collect();

@@ -59,6 +59,49 @@ fn an_empty_drive_takes_the_place_of_the_missing_one() {
 }
 
 #[test]
+fn empty_drives_that_nobody_can_fill_are_left_empty_and_the_way_back_is_said() {
+    // Without a majority of the metadata's replicas: two of four, one of two, one that is away and one that is empty.
+    let unusable = || Found::Unusable("No such file or directory".into());
+    for (count, lost) in [
+        (4, vec![(0, Found::Blank), (3, Found::Blank)]),
+        (2, vec![(1, Found::Blank)]),
+        (4, vec![(1, unusable()), (2, Found::Blank)]),
+        (6, vec![(0, Found::Blank), (1, Found::Blank), (2, Found::Blank)]),
+    ] {
+        let whole = formatted(count);
+        let before = decide(&given(whole.clone())).unwrap();
+        let mut found = whole.clone();
+        for (slot, what) in &lost {
+            found[*slot] = what.clone();
+        }
+        let plan = decide(&given(found.clone())).unwrap();
+        assert_eq!((&plan.map, &plan.blank), (&before.map, &Vec::new()), "{lost:?}");
+        assert_eq!(plan.paths[0].iter().filter(|path| path.is_none()).count(), lost.len());
+        let warning = plan.warnings.last().unwrap();
+        for wanted in ["can't be refilled", "writes is answered 503", "mount it", "bring back another one"] {
+            assert!(warning.contains(wanted), "{wanted:?} in {warning}");
+        }
+        assert!(!plan.warnings.iter().any(|warning| warning.contains("Reads and writes go on")));
+        // One of them comes back, which is still known: now the others are replaced.
+        let (back, _) = lost[0];
+        found[back] = whole[back].clone();
+        let plan = decide(&given(found)).unwrap();
+        assert_eq!(plan.blank.len(), lost.len() - 1, "{lost:?}");
+        assert_eq!(plan.map.sets[0][back], before.map.sets[0][back]);
+    }
+}
+
+#[test]
+fn as_many_empty_drives_as_a_majority_can_do_without_are_replaced() {
+    for (count, empty) in [(3, 1), (4, 1), (5, 2), (6, 2), (7, 3), (8, 3)] {
+        let mut found = formatted(count);
+        found[..empty].fill(Found::Blank);
+        let plan = decide(&given(found)).unwrap();
+        assert_eq!((plan.blank.len(), plan.warnings.len()), (empty, empty), "{count} drives");
+    }
+}
+
+#[test]
 fn a_missing_drive_is_named_and_left_out() {
     let mut found = formatted(4);
     found[1] = Found::Unusable("No such file or directory".into());

@@ -13,7 +13,8 @@ use rustix::fs::Access;
 const DATA: &[&str] = &["meta", "blob"];
 
 /// Names that may be left on a drive without saying that it holds anything.
-const LEFTOVERS: &[&str] = &["format.new", "lock", "probe", "refill", "refill.new", "swept", "swept.new"];
+const LEFTOVERS: &[&str] =
+    &["format.new", "lock", "probe", "refill", "refill.new", "scrub", "scrub.new", "swept", "swept.new"];
 
 /// Made by some file systems at their root.
 const OF_FILE_SYSTEM: &[&str] = &["lost+found"];

@@ -131,6 +131,21 @@ fn a_crash_while_a_drive_is_replaced_never_forgets_to_refill_it() {
 }
 
 #[test]
+fn drives_that_were_only_not_mounted_are_still_known_after_a_start_without_them() {
+    let simulation = simulation(11, 4);
+    let first = started(&simulation, 4).unwrap();
+    for drive in ["d1", "d2"] {
+        simulation.disks().replace_with_empty(drive);
+    }
+    let second = started(&simulation, 4).unwrap();
+    assert_eq!((&second.map, second.missing_count()), (&first.map, 2));
+    assert!(second.refilling.is_empty());
+    for drive in ["d1", "d2"] {
+        assert_eq!(simulation.disks().files(drive), [], "{drive} is left as it is");
+    }
+}
+
+#[test]
 fn a_missing_drive_is_named_and_the_store_goes_on() {
     let simulation = simulation(3, 4);
     started(&simulation, 4).unwrap();
