@@ -18,7 +18,8 @@ use tracing::{error, info};
 use crate::engine::{Engine, EngineBatch, EngineSnapshot};
 use crate::error::DriveFailure;
 use crate::log::{LogBatch, LogPosition, RaftLog};
-use crate::raft::group::{Answer, Group, Reply};
+use crate::raft::fate::{Fate, FateReply};
+use crate::raft::group::{Answer, Group, Place, Reply};
 use crate::raft::network::{Envelope, Network};
 use crate::raft::storage;
 use crate::sides::Sides;
@@ -41,6 +42,17 @@ pub(crate) enum Event {
         command: Bytes,
         /// Who waits.
         reply: Reply,
+        /// Where it says that it was logged.
+        place: Place,
+    },
+    /// What became of an entry of an earlier leader?
+    Ask {
+        /// Of which partition.
+        partition: PartitionId,
+        /// Where that leader had logged it.
+        at: LogPosition,
+        /// Who asks.
+        reply: FateReply,
     },
     /// Another replica says something.
     Message(Box<Envelope>),
@@ -146,14 +158,18 @@ impl DriveLoop {
 
     fn take(&mut self, event: Event) {
         match event {
-            Event::Propose { partition, command, reply } => {
+            Event::Propose { partition, command, reply, place } => {
                 let now = self.env.clock.now();
                 match self.group(partition) {
-                    Some(group) => group.propose(now, &command, reply),
+                    Some(group) => group.propose(now, &command, reply, &place),
                     None => drop(reply.send(Answer::NotLeader)),
                 }
                 self.turn.touched.push(partition);
             }
+            Event::Ask { partition, at, reply } => match self.group(partition) {
+                Some(group) => group.tell(at, reply),
+                None => drop(reply.send(Fate::NotLeader)),
+            },
             Event::Message(envelope) => {
                 let Envelope { partition, message, snapshot } = *envelope;
                 if let Some(group) = self.group(partition) {

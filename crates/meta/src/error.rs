@@ -29,9 +29,11 @@ pub enum MetaError {
         "the store is open for reading only, as too few of its drives are there: bring back or replace the missing drives"
     )]
     ReadOnly,
-    /// The leader stopped, or was cut off, before it said what became of the transaction: it may or may not have happened.
+    /// The leader stopped, or was cut off, before it said what became of the transaction, and no other leader could tell: it
+    /// may or may not have happened.
     #[error(
-        "the drive that leads partition {partition} stopped before it answered: the change may or may not have been made"
+        "the drive that leads partition {partition} stopped before it answered, and no other one can tell: the change may or \
+         may not have been made"
     )]
     Unknown {
         /// Which partition.

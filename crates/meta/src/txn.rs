@@ -19,8 +19,10 @@ use crate::command::{Add, Check, Command, Write};
 use crate::drive_loop::Event;
 use crate::engine::Visit;
 use crate::error::MetaError;
+use crate::log::LogPosition;
 use crate::machine::Outcome;
-use crate::raft::group::Answer;
+use crate::raft::fate::Fate;
+use crate::raft::group::{Answer, Place};
 use crate::table::{Counters, Stored, Table, row_key};
 use crate::view::{Leader, PartitionView};
 
@@ -170,6 +172,8 @@ impl<'a> Txn<'a> {
 
     /// Adds a check for a row that was read elsewhere: it must still have this version (0: there must be none).
     pub fn expect<T: Table>(&mut self, key: &T::Key, version: u64) {
+        // It was read before this transaction began, nobody says when: memory that begins later can't tell.
+        self.command.base = 0;
         self.command.checks.push(Check { key: row_key::<T>(key), version });
     }
 
@@ -198,7 +202,7 @@ impl<'a> Txn<'a> {
     ///
     /// # Errors
     /// [`MetaError::Conflict`] where a row that was read has changed: nothing was done. [`MetaError::Unknown`] where the
-    /// drive that leads failed meanwhile. Others: nothing was done.
+    /// drive that leads failed meanwhile and no other leads that could tell. Others: nothing was done.
     pub async fn commit(self) -> Result<Committed, MetaError> {
         let command = Bytes::from(self.command.encode());
         if command.len() > TRANSACTION_BYTES_MAX {
@@ -206,7 +210,9 @@ impl<'a> Txn<'a> {
         }
         let mut leader = Arc::clone(&self.reader.leader);
         loop {
-            match propose(&*self.env.clock, &leader, self.reader.partition, command.clone()).await? {
+            match propose(&*self.env.clock, self.view, &leader, self.reader.partition, command.clone())
+                .await?
+            {
                 Answer::Applied(Outcome::Committed { index, time }) => {
                     return Ok(Committed { version: index, time });
                 }
@@ -221,22 +227,84 @@ impl<'a> Txn<'a> {
     }
 }
 
+/// Proposes a command and waits until it is known what became of it.
 async fn propose(
     clock: &dyn Clock,
+    view: &PartitionView,
     leader: &Leader,
     partition: PartitionId,
     command: Bytes,
 ) -> Result<Answer, MetaError> {
     let events = leader.events.as_ref().ok_or(MetaError::ReadOnly)?;
     let (reply, answer) = oneshot::channel();
-    match events.try_send(Event::Propose { partition, command, reply }) {
+    let place = Place::default();
+    match events.try_send(Event::Propose { partition, command, reply, place: Arc::clone(&place) }) {
         Ok(()) => tokio::select! {
             biased;
-            answer = answer => answer.map_err(|_| MetaError::Unknown { partition }),
+            answer = answered(clock, view, answer, leader.term, &place) => {
+                answer.ok_or(MetaError::Unknown { partition })
+            }
             () = clock.sleep(ANSWER_WAIT) => Err(MetaError::Unknown { partition }),
         },
         Err(TrySendError::Full(_)) => Err(MetaError::Busy),
         // Its drive has failed, and it was not told of this transaction: another one will lead.
         Err(TrySendError::Closed(_)) => Ok(Answer::NotLeader),
+    }
+}
+
+/// The leader's answer; or, where it has failed or another one leads, what became of the proposal. `None` where nobody can
+/// tell.
+async fn answered(
+    clock: &dyn Clock,
+    view: &PartitionView,
+    answer: oneshot::Receiver<Answer>,
+    term: u64,
+    place: &Place,
+) -> Option<Answer> {
+    tokio::select! {
+        biased;
+        answer = answer => if let Ok(answer) = answer {
+            return Some(answer);
+        },
+        () = superseded(view, term, place) => {}
+    }
+    match place.get() {
+        Some(at) => fate(clock, view, *at).await,
+        // It was dropped before it was logged.
+        None => Some(Answer::NotLeader),
+    }
+}
+
+/// Ends when a leader of a later term than that of the proposal's entry can tell what became of it.
+async fn superseded(view: &PartitionView, mut term: u64, place: &Place) {
+    loop {
+        view.deposed(term).await;
+        match place.get() {
+            // Who it was given to had been elected again before it took it up.
+            Some(at) if at.term > term => term = at.term,
+            Some(_) => return,
+            // It waits to be taken up, and may still be: only who it was given to can tell.
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// What became of an entry, asked of leaders of later terms until one can tell.
+async fn fate(clock: &dyn Clock, view: &PartitionView, at: LogPosition) -> Option<Answer> {
+    let mut asked = at.term;
+    loop {
+        let leader = view.leader_after(asked, clock).await.ok()?;
+        asked = leader.term;
+        let (reply, fate) = oneshot::channel();
+        let ask = Event::Ask { partition: view.partition(), at, reply };
+        if leader.events.as_ref()?.send(ask).await.is_err() {
+            continue;
+        }
+        match fate.await {
+            Ok(Fate::Applied(outcome)) => return Some(Answer::Applied(outcome)),
+            Ok(Fate::Never) => return Some(Answer::NotLeader),
+            Ok(Fate::Forgotten) => return None,
+            Ok(Fate::NotLeader) | Err(_) => {}
+        }
     }
 }

@@ -79,6 +79,18 @@ impl PartitionView {
         }
     }
 
+    /// Which partition.
+    pub(crate) fn partition(&self) -> PartitionId {
+        self.partition
+    }
+
+    /// Ends when there is a leader of a higher term than `term`.
+    pub(crate) async fn deposed(&self, term: u64) {
+        let mut changes = self.leader.subscribe();
+        // The sender is this view's own: it does not go away meanwhile.
+        let _ = changes.wait_for(|leader| leader.as_ref().is_some_and(|leader| leader.term > term)).await;
+    }
+
     /// A leader of a higher term than `term`, as soon as there is one.
     pub(crate) async fn leader_after(&self, term: u64, clock: &dyn Clock) -> Result<Arc<Leader>, MetaError> {
         let mut changes = self.leader.subscribe();

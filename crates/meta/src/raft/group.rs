@@ -6,8 +6,8 @@
 //! 3. a proposer is answered after its entry was applied here.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use model::ids::PartitionId;
 use model::time::Timestamp;
@@ -16,12 +16,13 @@ use raft::prelude::{ConfChangeV2, Entry, EntryType, Message, MessageType};
 use raft::{Config, RawNode, SnapshotStatus, StateRole};
 use tokio::sync::{mpsc, oneshot};
 
+use super::fate::{Fate, FateReply, Outcomes};
 use super::membership::{self, Members};
 use super::storage::{GroupStorage, members_record};
 use crate::command;
 use crate::drive_loop::Event;
 use crate::engine::{Engine, EngineBatch, EngineSnapshot};
-use crate::log::GroupLog;
+use crate::log::{GroupLog, LogPosition};
 use crate::machine::{Applied, ApplyError, Machine, Outcome};
 use crate::seeks::Seeks;
 use crate::view::{Leader, PartitionView};
@@ -51,6 +52,9 @@ pub(crate) enum Answer {
 /// Where an answer goes.
 pub(crate) type Reply = oneshot::Sender<Answer>;
 
+/// Where a proposal was logged, as soon as it was: its proposer can ask for it there when it gets no answer.
+pub(crate) type Place = Arc<OnceLock<LogPosition>>;
+
 struct Waiting {
     index: u64,
     term: u64,
@@ -68,6 +72,7 @@ pub(crate) struct Group {
     /// Rows of a snapshot that raft has been told of.
     pub(crate) incoming: Option<(u64, Box<dyn EngineSnapshot>)>,
     waiting: VecDeque<Waiting>,
+    outcomes: Outcomes,
     proposed_time: Timestamp,
     wanted: Vec<u64>,
     view: Arc<PartitionView>,
@@ -118,6 +123,7 @@ impl Group {
             partition,
             node,
             applied: Arc::new(AtomicU64::new(applied.index)),
+            outcomes: Outcomes::new(applied.index),
             machine: Machine::new(partition, applied, seed),
             incoming: None,
             waiting: VecDeque::new(),
@@ -141,7 +147,7 @@ impl Group {
     }
 
     /// Takes a command of a proposer.
-    pub(crate) fn propose(&mut self, now: Timestamp, command: &[u8], reply: Reply) {
+    pub(crate) fn propose(&mut self, now: Timestamp, command: &[u8], reply: Reply, place: &Place) {
         // Before readers look here for what is answered here, it is as if it did not lead.
         if !self.leads() || self.announced_term < self.node.raft.term {
             let _ = reply.send(Answer::NotLeader);
@@ -153,6 +159,8 @@ impl Group {
             Ok(()) => {
                 self.proposed_time = time;
                 let (index, term) = (self.node.raft.raft_log.last_index(), self.node.raft.term);
+                // Before anybody can lose it. It is set once: each proposal has its own.
+                let _ = place.set(LogPosition { index, term });
                 // What was proposed in an earlier term at this index or behind it is gone, and never committed.
                 while let Some(gone) = self.waiting.pop_back_if(|waiting| waiting.index >= index) {
                     let _ = gone.reply.send(Answer::NotLeader);
@@ -163,6 +171,15 @@ impl Group {
                 let _ = reply.send(Answer::Busy);
             }
         }
+    }
+
+    /// Tells what became of an entry of an earlier leader.
+    pub(crate) fn tell(&self, at: LogPosition, reply: FateReply) {
+        // As for readers: it leads once it has applied an entry of its term.
+        let leads =
+            self.leads() && self.announced_term == self.node.raft.term && self.announced_term > at.term;
+        let fate = if leads { self.outcomes.fate(at) } else { Fate::NotLeader };
+        let _ = reply.send(fate);
     }
 
     /// Takes a message of another replica.
@@ -221,16 +238,21 @@ impl Group {
     ) -> Result<(), ApplyError> {
         for entry in entries {
             let (index, term) = (entry.get_index(), entry.get_term());
-            match entry.get_entry_type() {
-                EntryType::EntryNormal if entry.get_data().is_empty() => self.machine.skip(index, term),
-                EntryType::EntryNormal => {
-                    let outcome = self.machine.apply(engine, index, term, entry.get_data(), batch)?;
-                    self.answer(index, term, Answer::Applied(outcome), answers);
-                    continue;
+            let outcome = match entry.get_entry_type() {
+                EntryType::EntryNormal if entry.get_data().is_empty() => {
+                    self.machine.skip(index, term);
+                    None
                 }
-                EntryType::EntryConfChange | EntryType::EntryConfChangeV2 => self.reconfigure(&entry)?,
-            }
-            self.answer(index, term, Answer::NotLeader, answers);
+                EntryType::EntryNormal => {
+                    Some(self.machine.apply(engine, index, term, entry.get_data(), batch)?)
+                }
+                EntryType::EntryConfChange | EntryType::EntryConfChangeV2 => {
+                    self.reconfigure(&entry)?;
+                    None
+                }
+            };
+            self.outcomes.push(LogPosition { index, term }, outcome);
+            self.answer(index, term, outcome.map_or(Answer::NotLeader, Answer::Applied), answers);
         }
         self.machine.applied().store(self.partition, batch);
         Ok(())
@@ -280,8 +302,9 @@ impl Group {
     pub(crate) fn restored(&mut self, applied: Applied, seed: u64) {
         self.applied.store(applied.index, Ordering::Release);
         self.node.mut_store().set_applied(&applied);
-        // What the snapshot skipped may have been committed, or not: who waits for that is told so, by no answer.
+        // What the snapshot skipped may have been committed, or not: who waits for that gets no answer, and asks the leader.
         self.waiting.retain(|waiting| waiting.index > applied.index);
+        self.outcomes = Outcomes::new(applied.index);
         self.machine = Machine::new(self.partition, applied, seed);
     }
 

@@ -66,3 +66,61 @@ fn what_is_answered_as_not_done_is_not_there() {
         leaders_change(seed);
     }
 }
+
+/// Every put of some writers is answered for certain while `trouble` comes over the leader; the answers are true.
+fn all_is_answered(seed: u64, trouble: impl Fn(&Store, usize)) {
+    let store = Store::new(seed, 4);
+    let leads = cluster::placement::replica_drives(&store.map, P)[0];
+    let slot = store.map.sets[0].iter().position(|drive| *drive == leads).unwrap();
+    let ending = store.simulation.run(async |env| {
+        let meta = store.open(&env, &store.all(), true).await;
+        put(&meta, 0).await.unwrap();
+        let writers = (1..9u64).map(|writer| {
+            let meta = &meta;
+            async move {
+                for number in 0..20 {
+                    let number = writer * 100 + number;
+                    put(meta, number).await.unwrap_or_else(|error| panic!("seed {seed}, {number}: {error}"));
+                }
+            }
+        });
+        let begun = env.clock.monotonic();
+        let trouble = async {
+            env.clock.sleep(Duration::from_micros(seed % 7 * 500)).await;
+            trouble(&store, slot);
+        };
+        futures_util::future::join(join_all(writers), trouble).await;
+        assert!(env.clock.monotonic() - begun < Duration::from_secs(20), "seed {seed}: answered soon");
+        assert_eq!((numbers(&meta).await.len(), total(&meta).await), (161, 161), "seed {seed}: each once");
+        store.simulation.network().mend();
+        meta.close().await;
+    });
+    ending.finished();
+}
+
+#[test]
+fn while_the_drive_of_the_leader_fails_every_write_is_answered_for_certain() {
+    for seed in 9100..9120 {
+        all_is_answered(seed, |store, slot| {
+            store.simulation.disks().fail_writes(format!("/d{}/meta/log", slot + 1), u64::MAX);
+        });
+    }
+}
+
+#[test]
+fn while_the_leader_is_cut_off_every_write_is_answered_for_certain() {
+    for seed in 9200..9220 {
+        all_is_answered(seed, |store, slot| {
+            let id = |slot: usize| cluster::map::raft_id(&store.map.sets[0][slot]);
+            for other in (0..4).filter(|other| *other != slot) {
+                // In one direction or in both: entries may arrive whose leader never hears of it.
+                if seed % 3 != 0 {
+                    store.simulation.network().cut(id(slot), id(other));
+                }
+                if seed % 3 != 1 {
+                    store.simulation.network().cut(id(other), id(slot));
+                }
+            }
+        });
+    }
+}
