@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
+from harness.checksums import checksum, composite
 from harness.errors import refused
 
 
@@ -147,8 +148,39 @@ def test_a_copy_outlives_its_source(s3, bucket):
 
 
 def test_a_checksum_may_be_asked_for(s3, bucket, source):
-    from harness.checksums import checksum
-
     copied = s3.copy_object(Bucket=bucket, Key="copy", CopySource=source, ChecksumAlgorithm="SHA256")
     assert copied["CopyObjectResult"]["ChecksumSHA256"] == checksum("SHA256", b"foo")
     assert s3.head_object(Bucket=bucket, Key="copy", ChecksumMode="ENABLED")["ChecksumSHA256"] == checksum("SHA256", b"foo")
+
+
+@pytest.mark.every_layout
+@pytest.mark.parametrize("size", [0, 3, 20_000, 6_000_000])
+@pytest.mark.parametrize("replaces", [True, False])
+def test_a_copy_onto_itself_gets_the_checksum_that_it_asks_for(s3, bucket, size, replaces):
+    data = random.Random(size).randbytes(size)
+    etag = s3.put_object(Bucket=bucket, Key="k", Body=data, ChecksumAlgorithm="CRC32", Metadata={"a": "1"})["ETag"]
+    options = {"MetadataDirective": "REPLACE", "Metadata": {"b": "2"}} if replaces else {}
+    for algorithm in ("SHA256", "CRC32C", "SHA1"):
+        copied = s3.copy_object(Bucket=bucket, Key="k", CopySource={"Bucket": bucket, "Key": "k"}, ChecksumAlgorithm=algorithm, **options)
+        assert copied["CopyObjectResult"][f"Checksum{algorithm}"] == checksum(algorithm, data)
+        got = s3.get_object(Bucket=bucket, Key="k", ChecksumMode="ENABLED")
+        assert (got[f"Checksum{algorithm}"], got["ChecksumType"]) == (checksum(algorithm, data), "FULL_OBJECT")
+        assert "ChecksumCRC32" not in got and got["ETag"] == etag
+        assert (got["Metadata"], got["Body"].read()) == ({"b": "2"} if replaces else {"a": "1"}, data)
+
+
+def test_an_object_of_parts_that_is_copied_onto_itself_gets_the_checksum_that_it_asks_for(s3, bucket):
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="k", ChecksumAlgorithm="SHA256")["UploadId"]
+    where = {"Bucket": bucket, "Key": "k", "UploadId": upload}
+    pieces = [b"A" * (5 << 20), b"tail"]
+    sent = [s3.upload_part(**where, PartNumber=n, Body=piece, ChecksumAlgorithm="SHA256") for n, piece in enumerate(pieces, 1)]
+    parts = [{"PartNumber": n, "ETag": part["ETag"], "ChecksumSHA256": part["ChecksumSHA256"]} for n, part in enumerate(sent, 1)]
+    s3.complete_multipart_upload(**where, MultipartUpload={"Parts": parts})
+    itself = {"Bucket": bucket, "Key": "k"}
+    s3.copy_object(Bucket=bucket, Key="k", CopySource=itself, MetadataDirective="REPLACE", Metadata={"new": "yes"})
+    kept = s3.head_object(Bucket=bucket, Key="k", ChecksumMode="ENABLED")
+    assert (kept["ChecksumSHA256"], kept["ChecksumType"]) == (composite("SHA256", pieces), "COMPOSITE"), "nobody asked for another"
+    s3.copy_object(Bucket=bucket, Key="k", CopySource=itself, ChecksumAlgorithm="SHA256")
+    whole = s3.head_object(Bucket=bucket, Key="k", ChecksumMode="ENABLED")
+    assert (whole["ChecksumSHA256"], whole["ChecksumType"]) == (checksum("SHA256", b"".join(pieces)), "FULL_OBJECT")
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"".join(pieces)

@@ -211,16 +211,31 @@ def test_an_upload_in_progress_shows_nothing_of_itself(s3, bucket, begin):
         upload.part(2, b"late")
 
 
-def test_completing_again_gives_the_same_answer(s3, bucket, begin):
-    # A client that has not got the answer asks again: AWS says 200 again while it remembers, or NoSuchUpload.
+@pytest.mark.parametrize("condition", [{}, {"IfNoneMatch": "*"}])
+def test_a_completion_that_is_sent_again_is_answered_as_the_first_time(s3, bucket, begin, condition):
+    # A client that has not got the answer asks again: NoSuchUpload would look like a lost object. AWS says 200 as well.
     upload = begin()
     upload.part(1, b"x")
-    first = upload.complete()
-    try:
-        assert upload.complete()["ETag"] == first["ETag"]
-    except s3.exceptions.NoSuchUpload:
-        pass
+    first = upload.complete(**condition)
+    again = upload.complete(**condition)
+    same = ("ETag", "Location", "Bucket", "Key", "ChecksumCRC64NVME", "ChecksumType")
+    assert [again.get(name) for name in same] == [first.get(name) for name in same]
     assert s3.get_object(Bucket=bucket, Key="big")["Body"].read() == b"x"
+
+
+def test_a_completion_that_is_sent_again_once_its_object_is_gone_finds_no_upload(s3, bucket, begin):
+    upload = begin()
+    upload.part(1, b"x")
+    upload.part(2, b"y")
+    upload.complete([1])
+    with refused("NoSuchUpload", 404):
+        upload.complete([2])
+    s3.put_object(Bucket=bucket, Key="big", Body=b"x")
+    with refused("NoSuchUpload", 404):
+        upload.complete([1])
+    s3.delete_object(Bucket=bucket, Key="big")
+    with refused("NoSuchUpload", 404):
+        upload.complete([1])
 
 
 def test_a_bucket_with_an_upload_may_be_deleted_and_the_upload_goes(s3, bucket, begin):

@@ -11,6 +11,7 @@ pub mod etag;
 pub mod ids;
 pub mod limits;
 pub mod object;
+pub mod part_set;
 pub mod reclaim;
 pub mod record;
 pub mod time;

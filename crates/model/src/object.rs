@@ -5,6 +5,7 @@ use crate::blob::BlobRef;
 use crate::checksum::{self, Checksum};
 use crate::etag::ETag;
 use crate::ids::{UploadId, VersionId};
+use crate::part_set::PartSet;
 use crate::record::{Decoder, Encoder, NoPrevious, Record, RecordError};
 use crate::time::Timestamp;
 
@@ -110,6 +111,8 @@ pub enum Content {
         /// Size of every part but the last where that is one size and numbers run from 1, else 0: lets a range find its
         /// part without walking the rows before it.
         uniform_bytes: u64,
+        /// The numbers that are the object's parts, where others were uploaded as well; those go later and are not read.
+        named: Option<PartSet>,
     },
 }
 
@@ -176,11 +179,14 @@ impl Record for ObjectVersion {
                 out.u8(3);
                 out.record(blob);
             }
-            Content::Parts { upload, count, uniform_bytes } => {
-                out.u8(4);
+            Content::Parts { upload, count, uniform_bytes, named } => {
+                out.u8(if named.is_some() { 5 } else { 4 });
                 out.fixed(upload.bytes());
                 out.varint(u64::from(*count));
                 out.varint(*uniform_bytes);
+                if let Some(named) = named {
+                    named.encode_fields(out);
+                }
             }
         }
         out.varint(self.size_bytes);
@@ -206,10 +212,11 @@ impl Record for ObjectVersion {
                 1 => Content::Empty,
                 2 => Content::Inline,
                 3 => Content::Blob(input.record()?),
-                4 => Content::Parts {
+                kind @ (4 | 5) => Content::Parts {
                     upload: UploadId::from_bytes(input.fixed()?),
                     count: input.number("part count")?,
                     uniform_bytes: input.varint()?,
+                    named: (kind == 5).then(|| PartSet::decode_fields(input)).transpose()?,
                 },
                 _ => return Err(input.impossible("content")),
             },
@@ -299,9 +306,14 @@ mod tests {
             first_slot: 3,
             map_epoch: 1,
         };
-        let parts =
-            Content::Parts { upload: UploadId::from_bytes([4; 16]), count: 10_000, uniform_bytes: 5 << 20 };
-        vec![Content::DeleteMarker, Content::Empty, Content::Inline, Content::Blob(blob), parts]
+        let parts = |named| Content::Parts {
+            upload: UploadId::from_bytes([4; 16]),
+            count: 10_000,
+            uniform_bytes: 5 << 20,
+            named,
+        };
+        let (all, some) = (parts(None), parts(Some([1, 7, 10_000].into_iter().collect())));
+        vec![Content::DeleteMarker, Content::Empty, Content::Inline, Content::Blob(blob), all, some]
     }
 
     #[test]

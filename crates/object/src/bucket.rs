@@ -3,8 +3,8 @@
 
 use std::ops::Bound;
 
-use meta::Txn;
 use meta::table::{Stored, after_prefix};
+use meta::{MetaError, Txn};
 use model::bucket::{BucketRecord, BucketState};
 use model::ids::{BucketId, PartitionId};
 use model::time::Timestamp;
@@ -106,7 +106,7 @@ impl Objects {
         let found = self.inner.meta.reader(self.system()).await?.get::<Buckets>(&name.to_owned())?;
         let found = found.ok_or_else(|| ObjectError::NoSuchBucket { bucket: name.to_owned() })?;
         if found.row.state == BucketState::Deleting {
-            return self.finish_delete(name, found.row.id).await; // Whoever began it may have gone away.
+            return self.finish_delete(name, found.row.id).await; // A crash may have cut it short.
         }
         let bucket = info(name.to_owned(), found);
         // A look first, so that the common mistake disturbs nobody.
@@ -117,8 +117,7 @@ impl Objects {
                 return Err(ObjectError::BucketNotEmpty { bucket: name.to_owned() });
             }
         }
-        self.set_bucket_state(name, bucket.id, BucketState::Deleting).await?;
-        self.finish_delete(name, bucket.id).await
+        self.run_delete(name, bucket.id, BucketState::Active).await
     }
 
     /// What the bucket holds: objects and bytes, exact.
@@ -155,18 +154,37 @@ impl Objects {
         Ok(())
     }
 
-    /// Fences every partition and removes the bucket; where one partition holds an object, takes it all back.
+    /// Goes on with a delete that was begun.
     async fn finish_delete(&self, name: &str, id: BucketId) -> Result<(), ObjectError> {
+        self.run_delete(name, id, BucketState::Deleting).await
+    }
+
+    /// Deletes a bucket that was found in this state. It runs to its end also when whoever waits for it goes away: half of
+    /// it would keep clients from a bucket that stays.
+    async fn run_delete(&self, name: &str, id: BucketId, found: BucketState) -> Result<(), ObjectError> {
+        let (reply, answer) = tokio::sync::oneshot::channel();
+        let (objects, name) = (self.clone(), name.to_owned());
+        drop(self.inner.env.spawn.task(Box::pin(async move {
+            let _ = reply.send(objects.delete_alone(&name, id, found).await);
+        })));
+        answer.await.unwrap_or_else(|_| Err(MetaError::Unknown { partition: self.system() }.into()))
+    }
+
+    /// Marks the bucket, fences every partition and removes the bucket; where one partition holds an object, takes it all
+    /// back.
+    async fn delete_alone(&self, name: &str, id: BucketId, found: BucketState) -> Result<(), ObjectError> {
         // One at a time: another one's fences would be taken for this one's, and be taken back by the other.
         let _alone = self.inner.fencing.lock().await;
-        let found = self.inner.meta.reader(self.system()).await?.get::<Buckets>(&name.to_owned())?;
-        match found.filter(|found| found.row.id == id).map(|found| found.row.state) {
-            Some(BucketState::Deleting) => {}
-            Some(BucketState::Active) => {
+        let now = self.inner.meta.reader(self.system()).await?.get::<Buckets>(&name.to_owned())?;
+        match now.filter(|now| now.row.id == id).map(|now| now.row.state) {
+            Some(BucketState::Active) if found == BucketState::Deleting => {
                 return Err(ObjectError::BucketNotEmpty { bucket: name.to_owned() });
             }
+            Some(_) => {}
             None => return Err(ObjectError::NoSuchBucket { bucket: name.to_owned() }),
         }
+        // Written anew where it is marked: whoever took it back, and was not told what became of that, comes too late now.
+        self.set_bucket_state(name, id, BucketState::Deleting).await?;
         for partition in self.inner.meta.partitions() {
             if self.fence(partition, id).await? {
                 continue;

@@ -1,12 +1,13 @@
 //! Copying. A copy has bytes of its own; an object copied onto itself keeps those it has and gets what is new about it.
 
 use model::attributes::Attributes;
+use model::checksum::{Checksum, ChecksumAlgorithm, ChecksumType};
 use model::object::{ObjectDetail, ObjectVersion, StorageClass};
 use model::time::Timestamp;
 
 use crate::get::OpenObject;
 use crate::tables::{Current, Details};
-use crate::types::{BucketInfo, ContentDigest, Put, PutRequest, WriteCondition};
+use crate::types::{BucketInfo, ContentDigest, ContentFacts, Put, PutRequest, WriteCondition};
 use crate::{ATTEMPTS_MAX, ObjectError, Objects, bucket, content, settle};
 
 /// How an object is copied.
@@ -16,6 +17,8 @@ pub struct CopyRequest {
     pub attributes: Option<Attributes>,
     /// Storage class of the copy.
     pub storage_class: StorageClass,
+    /// The checksum asked for; `None` for whatever the copy comes with.
+    pub checksum: Option<ChecksumAlgorithm>,
     /// What must hold of the object that the copy replaces.
     pub condition: WriteCondition,
     /// Canonical id of who will own the copy; empty for the bucket's owner.
@@ -38,7 +41,11 @@ impl Objects {
     ) -> Result<Put, ObjectError> {
         let same_class = request.storage_class == source.info().storage_class;
         if source.path().0 == to.id && source.path().1 == key && same_class {
-            return self.rewrite(source, to, request).await;
+            let checksum = match request.checksum {
+                Some(asked) if !has_checksum(source, asked) => self.digest(source, digest).await?.checksum,
+                _ => source.info().checksum.clone(),
+            };
+            return self.rewrite(source, to, request, checksum).await;
         }
         let size_bytes = source.info().size_bytes;
         let put = PutRequest {
@@ -58,12 +65,26 @@ impl Objects {
         writer.commit(digest.finish()).await
     }
 
-    /// Gives an object new attributes: its bytes stay where they are.
+    /// What all bytes of an object come to.
+    async fn digest(
+        &self,
+        source: &OpenObject,
+        mut digest: Box<dyn ContentDigest>,
+    ) -> Result<ContentFacts, ObjectError> {
+        let mut reader = self.read(source, 0..source.info().size_bytes).await?;
+        while let Some(bytes) = reader.next().await {
+            digest.update(&bytes?);
+        }
+        Ok(digest.finish())
+    }
+
+    /// Gives an object new attributes and a checksum: its bytes stay where they are.
     async fn rewrite(
         &self,
         source: &OpenObject,
         to: &BucketInfo,
         request: CopyRequest,
+        checksum: Option<Checksum>,
     ) -> Result<Put, ObjectError> {
         let path = source.path();
         let attributes = request.attributes.unwrap_or_else(|| source.info().attributes.clone());
@@ -84,6 +105,7 @@ impl Objects {
                 attributes,
                 modified: Timestamp::ZERO,
                 storage_class: request.storage_class,
+                checksum: checksum.clone(),
                 owner: request.owner.clone(),
                 ..current.row.clone()
             };
@@ -97,4 +119,10 @@ impl Objects {
         }
         Err(ObjectError::Contended)
     }
+}
+
+/// Whether an object has a checksum of the algorithm over all of its bytes.
+fn has_checksum(object: &OpenObject, algorithm: ChecksumAlgorithm) -> bool {
+    let checksum = object.info().checksum.as_ref();
+    checksum.is_some_and(|found| found.algorithm == algorithm && found.kind == ChecksumType::FullObject)
 }

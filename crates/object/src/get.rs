@@ -7,8 +7,10 @@ use blob::{BlobError, BlobReader, FaultKind};
 use bytes::Bytes;
 use meta::table::{Stored, after_prefix};
 use model::blob::BlobRef;
-use model::ids::{BlobId, VersionId};
+use model::ids::{BlobId, UploadId, VersionId};
+use model::limits::PART_NUMBER_MAX;
 use model::object::{AttributesAt, Content, ObjectVersion};
+use model::part_set::PartSet;
 
 use crate::readers::{Reading, is_due};
 use crate::tables::{Current, Details, PartKey, Parts, Path, Reclaim, parts_prefix};
@@ -93,24 +95,45 @@ impl Objects {
         object: &OpenObject,
         number: u16,
     ) -> Result<Option<PartRange>, ObjectError> {
-        let Content::Parts { upload, count, .. } = object.content else {
+        let Content::Parts { upload, count, named, .. } = &object.content else {
             let whole = PartRange { range: 0..object.info.size_bytes, parts: 1, checksum: None };
             return Ok((number == 1).then_some(whole));
         };
-        if number == 0 || number > count {
+        if number == 0 || number > *count {
             return Ok(None);
         }
-        // S3 counts the parts of a completed object from 1, whatever numbers they were uploaded under.
+        let _held = self.hold_parts(object, *upload).await?;
         let reader = self.reader(&object.path).await?;
-        let prefix = parts_prefix(object.path.0, &object.path.1, upload);
+        let prefix = parts_prefix(object.path.0, &object.path.1, *upload);
         let end = after_prefix(&prefix);
         let end = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
-        let rows = reader.scan::<Parts>((Bound::Included(&prefix), end), usize::from(number))?;
-        let before: u64 =
-            rows.iter().take(usize::from(number) - 1).map(|(_, part)| part.row.size_bytes).sum();
-        let part = rows.into_iter().nth(usize::from(number) - 1).ok_or(ObjectError::Replaced)?.1.row;
+        // Without others between them, the first `number` rows are enough.
+        let limit = if named.is_some() { PART_NUMBER_MAX } else { number };
+        let rows = reader.scan::<Parts>((Bound::Included(&prefix), end), usize::from(limit))?;
+        // S3 counts the parts of a completed object from 1, whatever numbers they were uploaded under.
+        let mut parts = rows.into_iter().filter(|(key, _)| is_named(named.as_ref(), key.number));
+        let before = parts.by_ref().take(usize::from(number) - 1).map(|(_, part)| part.row.size_bytes).sum();
+        let part = parts.next().ok_or(ObjectError::Replaced)?.1.row;
         let range = before..before + part.size_bytes;
-        Ok(Some(PartRange { range, parts: count, checksum: part.checksum }))
+        Ok(Some(PartRange { range, parts: *count, checksum: part.checksum }))
+    }
+
+    /// Keeps the rows of the parts, and so their blobs, until the answer is dropped. They are taken away a page at a time:
+    /// what is left of them would be read as if nothing were missing before it.
+    async fn hold_parts(&self, object: &OpenObject, upload: UploadId) -> Result<Reading, ObjectError> {
+        let held = self.inner.readers.register(BlobId::from_bytes(*upload.bytes()));
+        let reader = self.reader(&object.path).await?;
+        let current = reader.get::<Current>(&object.path)?;
+        if current.is_some_and(|current| current.row.content == object.content) {
+            return Ok(held);
+        }
+        // Replaced: the rows are whole as long as they are not due.
+        let replaced = reader.get::<Reclaim>(upload.bytes())?;
+        let now = self.inner.env.clock.now();
+        match replaced.is_some_and(|row| !is_due(row.time, now)) {
+            true => Ok(held),
+            false => Err(ObjectError::Replaced),
+        }
     }
 
     /// Begins to read bytes; the first ones have been read when it returns.
@@ -126,7 +149,10 @@ impl Objects {
             first: None,
             failed: false,
         };
-        reader.hold_parts(object).await?;
+        if let (Source::Pieces(pieces), Content::Parts { upload, .. }) = (&mut reader.source, &object.content)
+        {
+            pieces.held = Some(self.hold_parts(object, *upload).await?);
+        }
         reader.first = reader.pull().await.transpose()?;
         Ok(reader)
     }
@@ -142,7 +168,7 @@ impl Objects {
                 Source::Inline(object.inline.slice(start..end.min(object.inline.len())))
             }
             Content::Blob(blob) => Source::Pieces(Box::new(Pieces::one(blob.clone(), range))),
-            Content::Parts { upload, uniform_bytes, .. } => {
+            Content::Parts { upload, uniform_bytes, named, .. } => {
                 let prefix = parts_prefix(object.path.0, &object.path.1, *upload);
                 let skipped = range.start.checked_div(*uniform_bytes).unwrap_or(0);
                 let first = PartKey {
@@ -158,6 +184,7 @@ impl Objects {
                         from: first,
                         inclusive: true,
                         position: skipped * uniform_bytes,
+                        named: named.clone(),
                     }),
                     range,
                     current: None,
@@ -235,6 +262,12 @@ struct PartRows {
     inclusive: bool,
     /// Bytes of the object before the part at `from`.
     position: u64,
+    /// The numbers to read; `None`: all.
+    named: Option<PartSet>,
+}
+
+fn is_named(named: Option<&PartSet>, number: u16) -> bool {
+    named.is_none_or(|named| named.contains(number))
 }
 
 impl Pieces {
@@ -307,28 +340,6 @@ impl ObjectReader {
         }
     }
 
-    /// Keeps the rows of the parts, and so their blobs, until the reader is done. They are taken away a page at a time: what
-    /// is left of them would be read as if nothing were missing before it.
-    async fn hold_parts(&mut self, object: &OpenObject) -> Result<(), ObjectError> {
-        let (Source::Pieces(pieces), Content::Parts { upload, .. }) = (&mut self.source, &object.content)
-        else {
-            return Ok(());
-        };
-        pieces.held = Some(self.objects.inner.readers.register(BlobId::from_bytes(*upload.bytes())));
-        let reader = self.objects.reader(&self.path).await?;
-        let current = reader.get::<Current>(&self.path)?;
-        if current.is_some_and(|current| current.row.content == object.content) {
-            return Ok(());
-        }
-        // Replaced: the rows are whole as long as they are not due.
-        let replaced = reader.get::<Reclaim>(upload.bytes())?;
-        let now = self.objects.inner.env.clock.now();
-        match replaced.is_some_and(|row| !is_due(row.time, now)) {
-            true => Ok(()),
-            false => Err(ObjectError::Replaced),
-        }
-    }
-
     /// Reads rows of further parts; false where there are no more or no more are wanted.
     async fn more_parts(&mut self) -> Result<bool, ObjectError> {
         let Source::Pieces(pieces) = &mut self.source else {
@@ -350,12 +361,14 @@ impl ObjectReader {
             return Err(ObjectError::Replaced);
         }
         for (key, part) in found {
-            let (begin, size) = (rows.position, part.row.size_bytes);
-            let (start, end) = (pieces.range.start.max(begin), pieces.range.end.min(begin + size));
-            if let Some(blob) = part.row.blob.filter(|_| start < end) {
-                pieces.waiting.push_back((blob, start - begin..end - begin));
+            if is_named(rows.named.as_ref(), key.number) {
+                let (begin, size) = (rows.position, part.row.size_bytes);
+                let (start, end) = (pieces.range.start.max(begin), pieces.range.end.min(begin + size));
+                if let Some(blob) = part.row.blob.filter(|_| start < end) {
+                    pieces.waiting.push_back((blob, start - begin..end - begin));
+                }
+                rows.position += size;
             }
-            rows.position += size;
             rows.from = key;
             rows.inclusive = false;
         }

@@ -4,9 +4,8 @@
 use std::ops::Bound;
 
 use md5::{Digest, Md5};
-use meta::Txn;
 use meta::table::{Stored, after_prefix};
-use model::blob::BlobRef;
+use meta::{Committed, Txn};
 use model::checksum::Checksum;
 use model::etag::ETag;
 use model::ids::{UploadId, VersionId};
@@ -122,8 +121,7 @@ impl Objects {
             txn.get::<UploadMarks>(id)?;
             let bytes = self.parts(&txn, id)?.iter().map(|(_, part)| part.row.size_bytes).sum();
             end_upload(&mut txn, id, bytes);
-            let (bucket, key, upload) = id.clone();
-            txn.put::<Reclaim>(upload.bytes(), &ReclaimRecord::Parts { bucket, key, upload });
+            reclaim_parts(&mut txn, id);
             if settle(txn).await?.is_some() {
                 return Ok(());
             }
@@ -150,7 +148,9 @@ impl Objects {
         for _ in 0..ATTEMPTS_MAX {
             let mut txn = self.begin(&path).await?;
             bucket::check_fence(&mut txn, bucket)?;
-            let found = txn.get::<Uploads>(&id)?.ok_or(ObjectError::NoSuchUpload)?;
+            let Some(found) = txn.get::<Uploads>(&id)? else {
+                return self.completed_upload(bucket, key, upload, &request.parts).await;
+            };
             // Every part writes the mark: if one comes in between, this is tried again.
             txn.get::<UploadMarks>(&id)?;
             let uploaded = self.parts(&txn, &id)?;
@@ -159,7 +159,8 @@ impl Objects {
             let infos: Vec<PartInfo> =
                 chosen.iter().map(|(key, part)| part_info(key, (*part).clone())).collect();
             let checksum = (request.checksum)(&info, &infos)?;
-            let (version, detail) = object(&found.row, upload, &infos, checksum)?;
+            let is_all = infos.len() == uploaded.len();
+            let (version, detail) = object(&found.row, upload, &infos, is_all, checksum)?;
             if request.expected_size_bytes.is_some_and(|expected| expected != version.size_bytes) {
                 let expected_bytes = request.expected_size_bytes.unwrap_or_default();
                 return Err(ObjectError::SizeMismatch { found_bytes: version.size_bytes, expected_bytes });
@@ -167,13 +168,41 @@ impl Objects {
             let current = txn.get::<Current>(&path)?;
             request.condition.check(current.as_ref().and_then(content::facts))?;
             content::replace(&mut txn, &path, current.as_ref(), &version, detail.as_ref());
-            drop_unnamed(&mut txn, &uploaded, &infos);
+            if !is_all {
+                reclaim_parts(&mut txn, &id);
+            }
             end_upload(&mut txn, &id, uploaded.iter().map(|(_, part)| part.row.size_bytes).sum());
             if let Some(committed) = settle(txn).await? {
                 return Ok(content::put(version, committed));
             }
         }
         Err(ObjectError::Contended)
+    }
+
+    /// The answer to a completion whose upload is gone: that of the first time, where it was completed from the same parts
+    /// and is what the key holds still. A client whose answer was lost sends its request again; whatever its condition was,
+    /// it held.
+    ///
+    /// # Errors
+    /// [`ObjectError::NoSuchUpload`] otherwise.
+    pub async fn completed_upload(
+        &self,
+        bucket: &BucketInfo,
+        key: &str,
+        upload: UploadId,
+        parts: &[CompletePart],
+    ) -> Result<Put, ObjectError> {
+        let path = (bucket.id, key.to_owned());
+        let current = self.reader(&path).await?.get::<Current>(&path)?.ok_or(ObjectError::NoSuchUpload)?;
+        let is_of_upload =
+            matches!(&current.row.content, Content::Parts { upload: found, .. } if *found == upload);
+        let etags: Option<Vec<ETag>> = parts.iter().map(|part| ETag::parse(&part.etag)).collect();
+        let asked = etags.map(|etags| etag(etags.into_iter().map(|part| part.md5)));
+        if !is_of_upload || asked != Some(current.row.etag) {
+            return Err(ObjectError::NoSuchUpload);
+        }
+        let committed = Committed { version: current.version, time: current.row.modified.or(current.time) };
+        Ok(content::put(current.row, committed))
     }
 
     fn parts(
@@ -224,10 +253,11 @@ fn choose<'a>(
 }
 
 /// The object that the parts become.
-fn object(
+pub(crate) fn object(
     upload: &UploadRecord,
     id: UploadId,
     parts: &[PartInfo],
+    is_all: bool,
     checksum: Option<Checksum>,
 ) -> Result<(ObjectVersion, Option<ObjectDetail>), ObjectError> {
     let size_bytes: u64 = parts.iter().map(|part| part.size_bytes).sum();
@@ -235,11 +265,12 @@ fn object(
         return Err(ObjectError::TooLarge { limit_bytes: OBJECT_SIZE_BYTES_MAX });
     }
     let count = parts.len() as u16;
+    let named = (!is_all).then(|| parts.iter().map(|part| part.number).collect());
     let (attributes, apart) = content::place_attributes(upload.attributes.clone());
     let version = ObjectVersion {
         id: VersionId::NULL,
         modified: Timestamp::ZERO,
-        content: Content::Parts { upload: id, count, uniform_bytes: uniform_bytes(parts) },
+        content: Content::Parts { upload: id, count, uniform_bytes: uniform_bytes(parts), named },
         size_bytes,
         etag: etag(parts.iter().map(|part| part.etag.md5)),
         storage_class: upload.storage_class,
@@ -272,20 +303,11 @@ fn uniform_bytes(parts: &[PartInfo]) -> u64 {
     if uniform { size } else { 0 }
 }
 
-/// Parts that were uploaded and not named go.
-fn drop_unnamed(txn: &mut Txn<'_>, uploaded: &[(PartKey, Stored<PartRecord>)], named: &[PartInfo]) {
-    for (key, part) in uploaded {
-        if named.binary_search_by_key(&key.number, |part| part.number).is_err() {
-            reclaim_part(txn, key, part.row.blob.as_ref());
-        }
-    }
-}
-
-fn reclaim_part(txn: &mut Txn<'_>, key: &PartKey, blob: Option<&BlobRef>) {
-    if let Some(blob) = blob {
-        content::reclaim_blob(txn, blob);
-    }
-    txn.delete::<Parts>(key);
+/// Queues the parts of an upload that ends, but those that an object names. However many there are, they go in later
+/// transactions, each of them bounded.
+fn reclaim_parts(txn: &mut Txn<'_>, id: &UploadKey) {
+    let (bucket, key, upload) = id.clone();
+    txn.put::<Reclaim>(upload.bytes(), &ReclaimRecord::Parts { bucket, key, upload });
 }
 
 fn end_upload(txn: &mut Txn<'_>, id: &UploadKey, parts_bytes: u64) {

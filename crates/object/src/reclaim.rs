@@ -17,6 +17,12 @@ use crate::readers::is_due;
 use crate::tables::{Current, Heal, PartKey, Parts, Reclaim, parts_prefix};
 use crate::{ObjectError, Objects, settle};
 
+/// Part rows that an upload has at most.
+const PART_ROWS_MAX: usize = model::limits::PART_NUMBER_MAX as usize;
+
+/// Part rows removed by one transaction, at most: under the longest keys they take 2 KiB each.
+const PARTS_PER_TRANSACTION_MAX: usize = 1000;
+
 /// What a step of reclaiming did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reclaimed {
@@ -103,7 +109,8 @@ impl Objects {
         Ok(Reclaimed { blobs: blobs.len(), is_more_due: is_full })
     }
 
-    /// Turns parts into reclaim rows of their own, a page at a time; the row that named them goes with the last page.
+    /// Turns parts into reclaim rows of their own, a page at a time; the row that named them goes with the last page. Those
+    /// that the current object names stay.
     async fn reclaim_parts(
         &self,
         partition: PartitionId,
@@ -115,7 +122,11 @@ impl Objects {
         let prefix = parts_prefix(key.bucket, &key.key, key.upload);
         let end = after_prefix(&prefix);
         let end = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
-        let parts = txn.unchecked().scan::<Parts>((Bound::Included(&prefix), end), limit)?;
+        let current = txn.get::<Current>(&(key.bucket, key.key.clone()))?.map(|current| current.row.content);
+        let limit = limit.min(PARTS_PER_TRANSACTION_MAX);
+        let mut parts = txn.unchecked().scan::<Parts>((Bound::Included(&prefix), end), PART_ROWS_MAX)?;
+        parts.retain(|(part, _)| !is_part(current.as_ref(), part));
+        parts.truncate(limit);
         let is_last = parts.len() < limit;
         txn.expect::<Reclaim>(&id, version);
         for (part, row) in parts {
@@ -255,6 +266,16 @@ impl Objects {
                 Ok(BlobsPage { blobs: rows.into_iter().filter_map(|(_, row)| row.row.blob).collect(), next })
             }
         }
+    }
+}
+
+/// Whether a part is one of an object.
+fn is_part(content: Option<&Content>, part: &PartKey) -> bool {
+    match content {
+        Some(Content::Parts { upload, named, .. }) if *upload == part.upload => {
+            named.as_ref().is_none_or(|named| named.contains(part.number))
+        }
+        _ => false,
     }
 }
 

@@ -22,11 +22,12 @@ use crate::{
 };
 
 mod basics;
+mod bucket_deletes;
 mod crash;
 mod faults;
 mod reference;
 mod sequences;
-mod t90_review_bucket;
+mod uploads;
 
 /// A store of simulated drives: what outlives a crash.
 struct Store {
@@ -78,10 +79,7 @@ impl Store {
     async fn open_with(&self, env: &Env, new_store: bool, present: &[usize]) -> Objects {
         let drives = present
             .iter()
-            .map(|slot| MetaDrive {
-                id: self.map.sets[0][*slot],
-                directory: format!("/d{}/meta", slot + 1).into(),
-            })
+            .map(|slot| MetaDrive::new(self.map.sets[0][*slot], format!("/d{}/meta", slot + 1)))
             .collect();
         let (engines, ids) = (self.engines.clone(), self.map.sets[0].clone());
         let factory = Arc::new(move |id: DriveId, _: &std::path::Path| {
@@ -89,7 +87,14 @@ impl Store {
             let engine: Arc<dyn Engine> = Arc::new(engines[slot].open());
             Ok(engine)
         });
-        let options = MetaOptions { map: self.map.clone(), drives, new_store, engines: factory };
+        let options = MetaOptions {
+            map: self.map.clone(),
+            drives,
+            new_store,
+            engines: factory,
+            log: meta::log::LogOptions::new,
+            watch: None,
+        };
         let (meta, left_out) = Meta::open(env, options).await.unwrap();
         assert!(left_out.is_empty(), "{left_out:?}");
         let set = SetDrives {

@@ -130,7 +130,7 @@ pub(crate) async fn copy_object(call: &Call<'_>) -> Result<Response, S3Error> {
         let attributes =
             replaced.clone().or_else(|| with_redirect(&object.info().attributes, redirect.as_deref()));
         let (condition, owner) = (condition.clone(), owner.clone());
-        let request = CopyRequest { attributes, storage_class, condition, owner };
+        let request = CopyRequest { attributes, storage_class, checksum: asked, condition, owner };
         let copied = call.shared.objects.copy(&object, &to, &input.key, request, digest).await;
         let put = match copied {
             Err(ObjectError::Replaced) => continue,

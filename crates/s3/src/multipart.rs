@@ -3,7 +3,9 @@
 use http::{HeaderMap, header};
 use model::checksum::{Checksum, ChecksumAlgorithm, ChecksumType};
 use model::ids::UploadId;
-use object::{CompletePart, CompleteRequest, ObjectError, PartInfo, UploadInfo, UploadRequest};
+use object::{
+    BucketInfo, CompletePart, CompleteRequest, ObjectError, PartInfo, Put, UploadInfo, UploadRequest,
+};
 
 use crate::attributes::{described, storage_class};
 use crate::body::checksum::{has_type, header_of, type_default};
@@ -106,23 +108,22 @@ pub(crate) async fn complete_multipart_upload(
     let limit = call.shared.options.limits.list_body_bytes_max;
     let document = call.document(body, &of_document(call.input.headers), limit).await?;
     let input = CompleteMultipartUploadInput::parse(&call.input, Some(&document))?;
-    let listed = input.multipart_upload.as_ref().map(|upload| upload.parts.as_slice()).unwrap_or_default();
+    let listed = listed(&input);
     if listed.is_empty() {
         let message = "You must specify at least one part";
         return Err(S3Error::with_message(ErrorCode::MalformedXML, message));
     }
     let bucket = call.bucket(&input.bucket, input.expected_bucket_owner.as_deref()).await?;
     let id = upload_id(&input.upload_id)?;
-    let upload = call.shared.objects.upload(&bucket, &input.key, id).await?;
-    let stated = stated_of_object(&input, &upload)?;
-    let parts = listed.iter().map(|part| complete_part(part, &upload)).collect::<Result<Vec<_>, _>>()?;
-    let condition = conditions::of_write(input.if_match.as_deref(), input.if_none_match.as_deref())?;
-    let has_condition = !condition.is_empty();
-    let checksum = |upload: &UploadInfo, parts: &[PartInfo]| checksum_of_object(upload, parts, stated);
-    let request =
-        CompleteRequest { parts, condition, expected_size_bytes: input.mpu_object_size, checksum: &checksum };
-    let completed = call.shared.objects.complete_upload(&bucket, &input.key, id, request).await;
-    let put = completed.map_err(|error| conditions::write_error(error, has_condition))?;
+    let put = match call.shared.objects.upload(&bucket, &input.key, id).await {
+        Ok(upload) => complete(call, &input, &bucket, &upload).await?,
+        // The answer may have been lost: a client that asks again is answered as the first time, as AWS does.
+        Err(ObjectError::NoSuchUpload) => {
+            let parts = listed.iter().map(|part| complete_part(part, None)).collect::<Result<Vec<_>, _>>()?;
+            call.shared.objects.completed_upload(&bucket, &input.key, id, &parts).await?
+        }
+        Err(error) => return Err(error.into()),
+    };
     let mut output = CompleteMultipartUploadOutput {
         location: Some(format!("{}{}", call.endpoint(), call.path)),
         bucket: Some(input.bucket),
@@ -133,6 +134,29 @@ pub(crate) async fn complete_multipart_upload(
     };
     show_checksum!(output, put.checksum.as_ref());
     Ok(answer(call.operation, &output))
+}
+
+async fn complete(
+    call: &Call<'_>,
+    input: &CompleteMultipartUploadInput,
+    bucket: &BucketInfo,
+    upload: &UploadInfo,
+) -> Result<Put, S3Error> {
+    let stated = stated_of_object(input, upload)?;
+    let parts =
+        listed(input).iter().map(|part| complete_part(part, Some(upload))).collect::<Result<Vec<_>, _>>()?;
+    let condition = conditions::of_write(input.if_match.as_deref(), input.if_none_match.as_deref())?;
+    let has_condition = !condition.is_empty();
+    let checksum = |upload: &UploadInfo, parts: &[PartInfo]| checksum_of_object(upload, parts, stated);
+    let request =
+        CompleteRequest { parts, condition, expected_size_bytes: input.mpu_object_size, checksum: &checksum };
+    let completed = call.shared.objects.complete_upload(bucket, &input.key, upload.id, request).await;
+    completed.map_err(|error| conditions::write_error(error, has_condition))
+}
+
+/// The parts that a completion names.
+fn listed(input: &CompleteMultipartUploadInput) -> &[CompletedPart] {
+    input.multipart_upload.as_ref().map(|upload| upload.parts.as_slice()).unwrap_or_default()
 }
 
 /// The headers that tell of the document itself: checksums are those of the object here.
@@ -169,8 +193,8 @@ fn stated_of_object(
     Ok(Some(ObjectChecksum::parse(algorithm, text.trim()).ok_or_else(invalid)?))
 }
 
-/// A part as the document names it.
-fn complete_part(part: &CompletedPart, upload: &UploadInfo) -> Result<CompletePart, S3Error> {
+/// A part as the document names it; of an upload that is gone no checksum is known.
+fn complete_part(part: &CompletedPart, upload: Option<&UploadInfo>) -> Result<CompletePart, S3Error> {
     let malformed = || S3Error::new(ErrorCode::MalformedXML);
     let number = part_number(part.part_number.ok_or_else(malformed)?)?;
     let etag = part.etag.as_deref().ok_or_else(malformed)?;
@@ -180,11 +204,11 @@ fn complete_part(part: &CompletedPart, upload: &UploadInfo) -> Result<CompletePa
         let value = ChecksumValue::from_base64(algorithm, text.trim())
             .ok_or_else(|| S3Error::new(ErrorCode::InvalidPart).with("PartNumber", number.to_string()))?;
         // Of another algorithm nothing is stored that it could be compared with.
-        if algorithm == upload.checksum.unwrap_or(CHECKSUM_DEFAULT).0 {
+        if upload.is_some_and(|upload| algorithm == upload.checksum.unwrap_or(CHECKSUM_DEFAULT).0) {
             checksums.push((algorithm, value.as_bytes().to_vec()));
         }
     }
-    match upload.checksum {
+    match upload.and_then(|upload| upload.checksum) {
         Some((algorithm, ChecksumType::Composite)) if checksums.is_empty() => {
             let message = format!(
                 "The upload was created using a {} checksum. The complete request must include the checksum for each \
@@ -304,13 +328,13 @@ mod tests {
             part_number: Some(1),
             ..CompletedPart::default()
         };
-        assert_eq!(complete_part(&named, &composite).unwrap_err().code, ErrorCode::InvalidRequest);
-        assert_eq!(complete_part(&named, &upload(None)).unwrap().etag, "abc");
+        assert_eq!(complete_part(&named, Some(&composite)).unwrap_err().code, ErrorCode::InvalidRequest);
+        assert_eq!(complete_part(&named, Some(&upload(None))).unwrap().etag, "abc");
         named.checksum_sha1 = Some("iIaTCGbm+vdVjNqIMF2S0T7ibMk=".to_owned());
-        assert_eq!(complete_part(&named, &composite).unwrap().checksums.len(), 1);
+        assert_eq!(complete_part(&named, Some(&composite)).unwrap().checksums.len(), 1);
         named.part_number = Some(0);
-        assert_eq!(complete_part(&named, &composite).unwrap_err().code, ErrorCode::InvalidArgument);
+        assert_eq!(complete_part(&named, Some(&composite)).unwrap_err().code, ErrorCode::InvalidArgument);
         named.part_number = None;
-        assert_eq!(complete_part(&named, &composite).unwrap_err().code, ErrorCode::MalformedXML);
+        assert_eq!(complete_part(&named, Some(&composite)).unwrap_err().code, ErrorCode::MalformedXML);
     }
 }

@@ -1,4 +1,4 @@
-//! Deleting a bucket twice at once, and again after it was cut short.
+//! Deleting a bucket: several at once, cut short, and beside writes to it.
 
 use super::*;
 
@@ -26,6 +26,48 @@ fn a_delete_that_was_given_up_is_finished_by_the_next_one() {
             close(&objects).await;
         });
         ending.finished();
+    }
+}
+
+/// A delete of a bucket that is given up after so many microseconds.
+async fn delete_for(objects: &Objects, env: &Env, name: &str, moment: u64) {
+    let cut = env.clock.sleep(std::time::Duration::from_micros(moment));
+    drop(futures_util::future::select(Box::pin(objects.delete_bucket(name)), cut).await);
+}
+
+#[test]
+fn a_delete_that_was_given_up_keeps_nobody_from_a_bucket_that_stays() {
+    // An object comes behind the first look, in the last partition: the delete is taken back, however early its clients go.
+    for moment in 0..60 {
+        for second in [0, 100, 400, 900] {
+            let store = Store::new(9500 + moment, 3);
+            let ending = store.simulation.run(async |env| {
+                let objects = store.open(&env, true).await;
+                let bucket = objects.create_bucket("b", "r", "o").await.unwrap();
+                let bytes = Bytes::from_static(b"x");
+                let last = key_in(&objects, &bucket, 2);
+                let deletes = async {
+                    delete_for(&objects, &env, "b", 50 * moment).await;
+                    delete_for(&objects, &env, "b", second).await;
+                };
+                let (was_put, ()) =
+                    futures_util::future::join(put(&objects, &bucket, &last, &bytes), deletes).await;
+                env.clock.sleep(std::time::Duration::from_secs(1)).await;
+                if was_put.is_ok() {
+                    for partition in 0..3 {
+                        let key = key_in(&objects, &bucket, partition);
+                        let again = put(&objects, &bucket, &key, &bytes).await;
+                        assert!(
+                            again.is_ok(),
+                            "moments {moment}, {second}, partition {partition}: {again:?}"
+                        );
+                    }
+                    assert_eq!(objects.bucket("b").await.unwrap().id, bucket.id);
+                }
+                close(&objects).await;
+            });
+            ending.finished();
+        }
     }
 }
 
