@@ -105,7 +105,7 @@ error_codes! {
     InvalidBucketName = "InvalidBucketName", 400, "The specified bucket is not valid.";
     InvalidBucketOwnerAWSAccountID = "InvalidBucketOwnerAWSAccountID", 400,
         "The value of the expected bucket owner must be an account ID.";
-    InvalidChunkSizeError = "InvalidChunkSizeError", 400,
+    InvalidChunkSizeError = "InvalidChunkSizeError", 403,
         "Only the last chunk is allowed to have a size less than 8192 bytes";
     InvalidBucketState = "InvalidBucketState", 409, "The request is not valid with the current state of the bucket.";
     InvalidDigest = "InvalidDigest", 400, "The Content-MD5 or checksum value that you specified is not valid.";

@@ -16,8 +16,9 @@
 //! - empty lines between trailers are skipped as long as announced ones are missing (minio-go puts one before the
 //!   signature), and empty lines after the end are skipped too;
 //! - an unsigned body may carry chunk signatures: they are ignored;
-//! - chunks below 8 KiB are accepted as long as they are few for the data they carry: AWS refuses the first one, but
-//!   clients with small buffers exist, and what matters here is only that cost stays bounded;
+//! - a signed chunk below 8 KiB that is not the last is refused, as AWS does: no client that signs chunks sends one;
+//! - unsigned ones are accepted as long as they are few for the data they carry, which bounds their cost: AWS refuses
+//!   them, but SDKs make a chunk of whatever a stream yields (aws-sdk-js-v3, issues 6949 and 7509);
 //! - trailers that were not announced are refused, and so is an announced one that does not come.
 
 use bytes::{Buf, Bytes};
@@ -32,7 +33,7 @@ pub const LINE_BYTES_MAX: usize = 4 << 10;
 pub const TRAILER_BYTES_MAX: usize = 16 << 10;
 /// Below this a chunk that is not the last counts as small.
 const CHUNK_BYTES_MIN: u64 = 8 << 10;
-/// Small chunks that are always accepted.
+/// Small chunks that are always accepted where chunks are not signed.
 const SMALL_CHUNKS_FREE: u64 = 1_024;
 /// Data that allows for one small chunk more, in bytes.
 const BYTES_PER_SMALL_CHUNK: u64 = 512;
@@ -51,6 +52,8 @@ pub struct ChunkDecoder {
     decoded: u64,
     chunks: u64,
     chunks_small: u64,
+    /// Bytes of the chunk before; enough where there is none.
+    size_before: u64,
 }
 
 /// What follows the data of the chunks.
@@ -94,6 +97,7 @@ impl ChunkDecoder {
             decoded: 0,
             chunks: 0,
             chunks_small: 0,
+            size_before: CHUNK_BYTES_MIN,
         }
     }
 
@@ -178,11 +182,15 @@ impl ChunkDecoder {
         Ok(())
     }
 
+    /// Only when another chunk follows it is known that a small one was not the last.
     fn count_small(&mut self, size: u64) -> Result<(), BodyError> {
-        if size < CHUNK_BYTES_MIN && self.decoded + size < self.length {
+        let before = std::mem::replace(&mut self.size_before, size);
+        if before < CHUNK_BYTES_MIN {
             self.chunks_small += 1;
-            if self.chunks_small > SMALL_CHUNKS_FREE + self.decoded / BYTES_PER_SMALL_CHUNK {
-                return Err(BodyError::ChunksTooSmall { chunk: self.chunks, size });
+            if self.signing.is_some()
+                || self.chunks_small > SMALL_CHUNKS_FREE + self.decoded / BYTES_PER_SMALL_CHUNK
+            {
+                return Err(BodyError::ChunksTooSmall { chunk: self.chunks, size: before });
             }
         }
         Ok(())

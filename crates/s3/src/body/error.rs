@@ -53,12 +53,12 @@ pub enum BodyError {
         /// What is wrong.
         detail: &'static str,
     },
-    /// Too many small chunks.
+    /// A small chunk, or too many of them where some are accepted.
     #[error("Only the last chunk is allowed to have a size less than 8192 bytes")]
     ChunksTooSmall {
-        /// The number of the chunk at which it was too many, from 1.
+        /// The number of the chunk that follows it, from 1: it is known then that it was not the last.
         chunk: u64,
-        /// Its bytes.
+        /// The bytes of the small one.
         size: u64,
     },
     /// The signature of a chunk or of the trailer is wrong.

@@ -336,6 +336,18 @@ fn lines_trailers_and_small_chunks_are_bounded() {
 }
 
 #[test]
+fn of_signed_chunks_only_the_last_may_be_small() {
+    let data = vec![7; 20_000];
+    for kind in [PayloadKind::StreamingSigned, PayloadKind::StreamingSignedTrailer] {
+        let (wire, spec) = sent(kind, &data, 8191);
+        let error = read(frames(&wire, &[]), spec).unwrap_err();
+        assert_eq!(error, BodyError::ChunksTooSmall { chunk: 2, size: 8191 });
+        let (wire, spec) = sent(kind, &data, 8192);
+        assert!(read(frames(&wire, &[]), spec).is_ok());
+    }
+}
+
+#[test]
 fn digests_of_headers_must_match() {
     let plain = |change: fn(&mut BodySpec)| {
         let (wire, mut spec) = sent(PayloadKind::Unsigned, b"data", 1);
