@@ -31,6 +31,9 @@ const PROXIES_DEFAULT: &str = "127.0.0.0/8,::1";
 /// Connections at once where no number is set.
 pub const CONNECTIONS_DEFAULT: usize = 4096;
 
+/// Requests at once where no number is set.
+const REQUESTS_DEFAULT: usize = 4096;
+
 /// Most parity shards that a class can ask for: half of the widest set.
 const PARITY_MAX: u8 = 8;
 
@@ -53,6 +56,8 @@ pub struct Config {
     pub choices: Choices,
     /// Connections at once.
     pub connections_max: usize,
+    /// Requests at once.
+    pub requests_max: usize,
     /// Whether the console is wanted.
     pub console: bool,
     /// What the operator should know, in sentences.
@@ -138,7 +143,10 @@ impl Config {
         let region = settings.get("--region", arguments.region.as_deref(), REGION);
         let choices = choices(&mut settings)?;
         let trusted_proxies = trusted_proxies(&mut settings);
-        let connections_max = connections(&mut settings)?;
+        let connections_max =
+            at_once(settings.get("", None, &["RUSTFS_API_MAX_CONNECTIONS"]), CONNECTIONS_DEFAULT)?;
+        let requests = settings.get("--api-requests-max", arguments.api_requests_max.as_deref(), REQUESTS);
+        let requests_max = at_once(requests, REQUESTS_DEFAULT)?;
         let console =
             settings.flag("--console-enable", arguments.console_enable.as_deref(), CONSOLE, true)?;
         Ok(Config {
@@ -150,6 +158,7 @@ impl Config {
             region: region.map_or_else(|| REGION_DEFAULT.to_owned(), |region| region.value),
             choices,
             connections_max,
+            requests_max,
             console,
             warnings: settings.warnings,
         })
@@ -158,6 +167,7 @@ impl Config {
 
 const REGION: &[&str] = &["RUSTFS_REGION", "MINIO_SITE_REGION", "MINIO_REGION"];
 const CONSOLE: &[&str] = &["RUSTFS_CONSOLE_ENABLE", "MINIO_BROWSER"];
+const REQUESTS: &[&str] = &["RUSTFS_API_REQUESTS_MAX", "MINIO_API_REQUESTS_MAX"];
 const VOLUMES: &[&str] = &["RUSTFS_VOLUMES", "MINIO_VOLUMES"];
 
 fn drives(
@@ -251,13 +261,14 @@ fn parity(settings: &mut Settings<'_>, names: &[&'static str]) -> Result<Option<
     }
 }
 
-fn connections(settings: &mut Settings<'_>) -> Result<usize, ConfigError> {
-    let Some(given) = settings.get("", None, &["RUSTFS_API_MAX_CONNECTIONS"]) else {
-        return Ok(CONNECTIONS_DEFAULT);
+/// How many there may be at once.
+fn at_once(given: Option<settings::Setting>, default: usize) -> Result<usize, ConfigError> {
+    let Some(given) = given else {
+        return Ok(default);
     };
     match given.value.parse::<usize>() {
-        // RustFS's word for "no limit of mine": here the default, as there is always one.
-        Ok(0) => Ok(CONNECTIONS_DEFAULT),
+        // RustFS's and MinIO's word for "no limit of mine": here the default, as there is always one.
+        Ok(0) => Ok(default),
         Ok(number) if number <= 1_000_000 => Ok(number),
         _ => Err(ConfigError::Value {
             name: given.name,

@@ -158,6 +158,7 @@ pub fn frontend_options(config: &Config) -> Result<FrontendOptions, OpenError> {
         domains: config.domains.clone(),
         region: config.region.clone(),
         trusted_proxies: proxies.map_err(|error| OpenError::Proxies(error.to_string()))?,
+        requests_max: config.requests_max,
         ..FrontendOptions::default()
     })
 }

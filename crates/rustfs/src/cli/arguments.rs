@@ -66,6 +66,10 @@ pub struct ServerArguments {
     #[arg(long, value_name = "REGION")]
     pub region: Option<String>,
 
+    /// Requests at once; one more is answered 503 SlowDown [RUSTFS_API_REQUESTS_MAX] [default: 4096]
+    #[arg(long, value_name = "NUMBER")]
+    pub api_requests_max: Option<String>,
+
     /// The web console: comes with a later release [RUSTFS_CONSOLE_ENABLE] [default: true]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub console_enable: Option<String>,

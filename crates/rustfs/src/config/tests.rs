@@ -41,6 +41,23 @@ fn a_folder_is_all_that_is_needed() {
 }
 
 #[test]
+fn requests_at_once_can_be_set() {
+    let served = |line: &str, variables: &[(&str, &str)]| {
+        crate::wiring::frontend_options(&config(line, variables).unwrap()).unwrap().requests_max
+    };
+    let (ours, minios) = (("RUSTFS_API_REQUESTS_MAX", "20"), ("MINIO_API_REQUESTS_MAX", "30"));
+    assert_eq!(served("server /data", &[]), 4096);
+    assert_eq!(served("server /data", &[minios]), 30);
+    assert_eq!(served("server /data", &[minios, ours]), 20);
+    assert_eq!(served("server --api-requests-max 10 /data", &[ours]), 10);
+    assert_eq!(served("server --api-requests-max 0 /data", &[]), 4096);
+    for wrong in ["-1", "many", "1000001"] {
+        let said = refusal("server /data", &[("RUSTFS_API_REQUESTS_MAX", wrong)]);
+        assert!(said.starts_with("RUSTFS_API_REQUESTS_MAX can't be"), "{said}");
+    }
+}
+
+#[test]
 fn variables_stand_in_for_flags() {
     let found = config(
         "server",

@@ -23,7 +23,7 @@ def all_keys(s3, bucket, **options):
 
 
 @pytest.mark.every_layout
-def test_t90_rustfs_2789_copies_onto_themselves_lose_no_object(s3, bucket):
+def test_rustfs_2789_copies_onto_themselves_lose_no_object(s3, bucket):
     """`rclone sync` over changed times copies each object onto itself: HEAD said 200 afterwards, and GET NoSuchKey."""
     bodies = {
         f"f{number}": random.Random(number).randbytes(size) for number, size in enumerate([0, 10, 5000, 20_000, 150_000, 2 * MIB] * 4)
@@ -48,7 +48,7 @@ def test_t90_rustfs_2789_copies_onto_themselves_lose_no_object(s3, bucket):
 
 @pytest.mark.every_layout
 @pytest.mark.parametrize("size", [1, 300, 20_000, 200_000, 6 * MIB])
-def test_t90_rustfs_7674_a_small_multipart_upload_can_be_copied_and_its_source_deleted(s3, bucket, size):
+def test_rustfs_7674_a_small_multipart_upload_can_be_copied_and_its_source_deleted(s3, bucket, size):
     """Harbor uploads small blobs in one part and then copies them to their place."""
     data = random.Random(size).randbytes(size)
     upload = s3.create_multipart_upload(Bucket=bucket, Key="uploads/1/data")["UploadId"]
@@ -84,7 +84,7 @@ def crowd(server):
 
 @pytest.mark.every_layout
 @pytest.mark.parametrize("max_keys", [1000, 1001, 5000, 2147483647])
-def test_t90_rustfs_2931_asking_for_more_than_1000_keys_gives_pages_of_1000_and_all_of_them(s3, raw, crowd, max_keys):
+def test_rustfs_2931_asking_for_more_than_1000_keys_gives_pages_of_1000_and_all_of_them(s3, raw, crowd, max_keys):
     found, token = [], {}
     while True:
         page = s3.list_objects_v2(Bucket="crowd-of-2500", MaxKeys=max_keys, **token)
@@ -97,7 +97,7 @@ def test_t90_rustfs_2931_asking_for_more_than_1000_keys_gives_pages_of_1000_and_
 
 
 @pytest.mark.every_layout
-def test_t90_rustfs_1596_and_5792_every_truncated_page_has_a_token_and_no_token_comes_twice(s3, crowd):
+def test_rustfs_1596_and_5792_every_truncated_page_has_a_token_and_no_token_comes_twice(s3, crowd):
     found, tokens, token = [], set(), {}
     while True:
         page = s3.list_objects_v2(Bucket="crowd-of-2500", MaxKeys=170, **token)
@@ -120,7 +120,7 @@ def test_t90_rustfs_1596_and_5792_every_truncated_page_has_a_token_and_no_token_
 
 
 @pytest.mark.every_layout
-def test_t90_rustfs_6218_whatever_is_listed_can_be_read_and_deleted(s3, bucket):
+def test_rustfs_6218_whatever_is_listed_can_be_read_and_deleted(s3, bucket):
     """No ghosts: keys that are listed while HEAD and GET say 404."""
     stop = threading.Event()
 
@@ -154,7 +154,7 @@ def test_t90_rustfs_6218_whatever_is_listed_can_be_read_and_deleted(s3, bucket):
 
 
 @pytest.mark.every_layout
-def test_t90_rustfs_760_folders_and_prefixes_go_when_they_are_deleted(s3, bucket):
+def test_rustfs_760_folders_and_prefixes_go_when_they_are_deleted(s3, bucket):
     """A console makes a folder by a key that ends in a slash; deleting it has to work, and to be seen."""
     for key in ("folder/", "folder/a", "folder/sub/", "folder/sub/b"):
         s3.put_object(Bucket=bucket, Key=key, Body=b"")
@@ -171,7 +171,7 @@ def test_t90_rustfs_760_folders_and_prefixes_go_when_they_are_deleted(s3, bucket
 
 
 @pytest.mark.every_layout
-def test_t90_rustfs_1204_and_6898_a_deleted_key_is_not_seen_in_any_listing(s3, bucket):
+def test_rustfs_1204_and_6898_a_deleted_key_is_not_seen_in_any_listing(s3, bucket):
     put_all(s3, bucket, [f"d/{number}" for number in range(20)])
     for number in range(0, 20, 2):
         s3.delete_object(Bucket=bucket, Key=f"d/{number}")
@@ -180,12 +180,12 @@ def test_t90_rustfs_1204_and_6898_a_deleted_key_is_not_seen_in_any_listing(s3, b
     assert all_keys(s3, bucket, MaxKeys=3) == left
 
 
-def test_t90_rustfs_3279_listing_buckets_needs_a_grant(raw):
+def test_rustfs_3279_listing_buckets_needs_a_grant(raw):
     answer = raw.bare("GET", "/")
     assert (answer.status, answer.code) == (403, "AccessDenied")
 
 
-def test_t90_rustfs_5840_and_460_presigned_head_and_get_work_with_curl(s3, bucket):
+def test_rustfs_5840_and_460_presigned_head_and_get_work_with_curl(s3, bucket):
     s3.put_object(Bucket=bucket, Key="a b/ü+?.txt", Body=b"content")
     for operation, arguments in (("get_object", []), ("head_object", ["--head"])):
         url = s3.generate_presigned_url(operation, Params={"Bucket": bucket, "Key": "a b/ü+?.txt"}, ExpiresIn=600)
@@ -193,7 +193,7 @@ def test_t90_rustfs_5840_and_460_presigned_head_and_get_work_with_curl(s3, bucke
         assert done.returncode == 0, done
 
 
-def test_t90_rustfs_8r6f_a_key_is_never_a_path(s3, server, bucket):
+def test_rustfs_8r6f_a_key_is_never_a_path(s3, server, bucket):
     """GHSA-8r6f, f4vq, pq29: keys reached files outside of the store."""
     for key in ("../../../outside", "/etc/passwd", "..", "a/../../../../outside", "..\\..\\outside", "\u2025/outside"):
         s3.put_object(Bucket=bucket, Key=key, Body=b"prisoner")
@@ -203,7 +203,7 @@ def test_t90_rustfs_8r6f_a_key_is_never_a_path(s3, server, bucket):
         assert not [path for path in drive.rglob("*") if "outside" in path.name or "passwd" in path.name]
 
 
-def test_t90_rustfs_mx42_the_source_of_a_copy_is_checked_too(raw, s3, bucket):
+def test_rustfs_mx42_the_source_of_a_copy_is_checked_too(raw, s3, bucket):
     """GHSA-mx42: UploadPartCopy did not ask whether its source may be read."""
     s3.put_object(Bucket=bucket, Key="secret", Body=b"secret")
     upload = s3.create_multipart_upload(Bucket=bucket, Key="k")["UploadId"]
@@ -212,7 +212,7 @@ def test_t90_rustfs_mx42_the_source_of_a_copy_is_checked_too(raw, s3, bucket):
         assert (answer.status, answer.code) == (403, "AccessDenied")
 
 
-def test_t90_rustfs_r54g_no_secret_and_no_signature_is_in_the_log(raw, server, bucket):
+def test_rustfs_r54g_no_secret_and_no_signature_is_in_the_log(raw, server, bucket):
     raw("GET", f"/{bucket}", secret_key="this-is-a-secret-of-a-user")
     target = raw.presigned("GET", f"/{bucket}/none")
     raw.bare("GET", target)
@@ -222,7 +222,7 @@ def test_t90_rustfs_r54g_no_secret_and_no_signature_is_in_the_log(raw, server, b
 
 
 @pytest.mark.every_layout
-def test_t90_rustfs_4594_a_body_is_never_short_and_well_ended(s3, raw, bucket):
+def test_rustfs_4594_a_body_is_never_short_and_well_ended(s3, raw, bucket):
     data = random.Random(1).randbytes(5 * MIB + 123)
     s3.put_object(Bucket=bucket, Key="k", Body=data)
     answer = raw("GET", f"/{bucket}/k")
@@ -231,7 +231,7 @@ def test_t90_rustfs_4594_a_body_is_never_short_and_well_ended(s3, raw, bucket):
 
 
 @pytest.mark.every_layout
-def test_t90_rustfs_6801_a_slow_conditional_upload_keeps_nobody_from_reading(s3, raw, bucket):
+def test_rustfs_6801_a_slow_conditional_upload_keeps_nobody_from_reading(s3, raw, bucket):
     import socket
 
     etag = s3.put_object(Bucket=bucket, Key="k", Body=b"old")["ETag"]
@@ -246,7 +246,7 @@ def test_t90_rustfs_6801_a_slow_conditional_upload_keeps_nobody_from_reading(s3,
     assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == prepared.body
 
 
-def test_t90_rustfs_2670_restic_reads_ranges_at_the_very_end(s3, bucket):
+def test_rustfs_2670_restic_reads_ranges_at_the_very_end(s3, bucket):
     data = random.Random(2).randbytes(17 * MIB + 3)
     s3.put_object(Bucket=bucket, Key="pack", Body=data)
     for first in (len(data) - 1, len(data) - 40, 17 * MIB - 1, 16 * MIB):
@@ -254,7 +254,7 @@ def test_t90_rustfs_2670_restic_reads_ranges_at_the_very_end(s3, bucket):
         assert got["Body"].read() == data[first:]
 
 
-def test_t90_rustfs_v9fg_markup_in_a_key_stays_text(raw, s3, bucket):
+def test_rustfs_v9fg_markup_in_a_key_stays_text(raw, s3, bucket):
     """GHSA-v9fg: what a user stores is never run. A page in the store is served as the type it was given, as an error never is."""
     key = "<img src=x onerror=alert(1)>"
     s3.put_object(Bucket=bucket, Key=key, Body=b"x")
