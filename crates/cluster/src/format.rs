@@ -147,7 +147,12 @@ impl Fields<'_> {
 
     fn slot(&self, value: &str, sets: &mut Vec<Vec<DriveId>>) -> Option<()> {
         let mut words = value.split(' ');
-        let (set, slot) = (words.next()?.parse::<usize>().ok()?, words.next()?.parse::<usize>().ok()?);
+        let (set, slot) = (words.next()?.parse::<u16>().ok()?, words.next()?.parse::<u8>().ok()?);
+        // The greatest numbers are none of a set or slot: they count what there are.
+        if set == u16::MAX || slot == u8::MAX {
+            return None;
+        }
+        let (set, slot) = (usize::from(set), usize::from(slot));
         let drive = DriveId::from_hex(words.next()?)?;
         if set == sets.len() {
             sets.push(Vec::new());
@@ -243,6 +248,25 @@ mod tests {
         let sample = document.split("```\n").find(|block| block.contains("\nstore 9c1e")).unwrap();
         let format = DriveFormat::decode(sample).unwrap();
         assert_eq!((format.encode().as_str(), format.map.drive_count()), (sample, 2));
+    }
+
+    /// Found by fuzzing: with 256 drives in a set, counting their slots went over the end.
+    #[test]
+    fn a_set_has_as_many_drives_as_slots_can_be_counted() {
+        let with = |count: u128| {
+            let drives = (1..=count).map(|n| DriveId::from_bytes(n.to_be_bytes())).collect();
+            let map = ClusterMap { sets: vec![drives], ..sample().map };
+            DriveFormat { drive: DriveId::from_bytes([1; 16]), map }.encode()
+        };
+        assert_eq!(DriveFormat::decode(&with(255)).map(|format| format.map.slots().count()), Ok(255));
+        let one_more =
+            with(255).replace("checksum ", "slot 0 255 00000000000000000000000000000001\nchecksum ");
+        let body = one_more.split("checksum ").next().unwrap();
+        let forged = format!("{body}checksum {:016x}\n", xxh3_64(body.as_bytes()));
+        assert_eq!(
+            DriveFormat::decode(&forged).unwrap_err(),
+            DecodeError::Damaged("bad slot: 0 255 00000000000000000000000000000001".into())
+        );
     }
 
     #[test]
