@@ -234,7 +234,8 @@ impl Machine {
             return Ok(version == check.version);
         }
         if self.recent.covers(base) {
-            return Ok(true);
+            // From index 0 on there was never such a row.
+            return Ok(base > 0 || check.version == 0);
         }
         // Not in memory, so not in this batch either: the engine has the row as it is.
         let value = engine.get(self.partition, &check.key)?;

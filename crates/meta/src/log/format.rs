@@ -258,7 +258,7 @@ pub(super) fn decode_records(payload: &[u8]) -> Option<Vec<LogRecord>> {
         let group = PartitionId(input.u16()?);
         records.push(match kind {
             ENTRY => {
-                let (index, term, kind) = (input.u64()?, input.u64()?, input.u8()?);
+                let (index, term, kind) = (input.index()?, input.u64()?, input.u8()?);
                 let len = input.u32()? as usize;
                 let data = Bytes::copy_from_slice(input.take(len)?);
                 let entry = LogEntry { index, term, kind, data };
@@ -288,8 +288,11 @@ pub(super) fn decode_groups(payload: &[u8]) -> Option<Vec<(PartitionId, GroupSta
     let mut input = Input(payload);
     while !input.0.is_empty() {
         let group = PartitionId(input.u16()?);
-        let state =
-            GroupState { hard_state: input.hard_state()?, base: input.position()?, last_index: input.u64()? };
+        let state = GroupState {
+            hard_state: input.hard_state()?,
+            base: input.position()?,
+            last_index: input.index()?,
+        };
         groups.push((group, state));
     }
     Some(groups)
@@ -341,12 +344,17 @@ impl<'a> Input<'a> {
         self.array().map(u64::from_le_bytes)
     }
 
+    /// An index that an entry can have: one can follow it.
+    fn index(&mut self) -> Option<u64> {
+        self.u64().filter(|index| *index < u64::MAX)
+    }
+
     fn hard_state(&mut self) -> Option<HardState> {
         Some(HardState { term: self.u64()?, vote: self.u64()?, commit: self.u64()? })
     }
 
     fn position(&mut self) -> Option<LogPosition> {
-        Some(LogPosition { index: self.u64()?, term: self.u64()? })
+        Some(LogPosition { index: self.index()?, term: self.u64()? })
     }
 }
 
@@ -388,6 +396,21 @@ mod tests {
         let entry = LogEntry { index: 5, term: 2, kind: 1, data: Bytes::from_static(b"ab") };
         encode_entry(PartitionId(0x0102), &entry, &mut record);
         assert_eq!(record, b"\x01\x02\x01\x05\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x01\x02\0\0\0ab");
+    }
+
+    /// Found by fuzzing: the index after it was computed, and there is none.
+    #[test]
+    fn the_last_number_is_no_index() {
+        for index in [u64::MAX - 1, u64::MAX] {
+            let position = LogPosition { index, term: 1 };
+            let mut records = Vec::new();
+            encode_record(&LogRecord::Restart { group: PartitionId(1), position }, &mut records);
+            assert_eq!(decode_records(&records).is_some(), index < u64::MAX);
+            let mut groups = Vec::new();
+            let state = GroupState { last_index: index, ..GroupState::default() };
+            encode_group(PartitionId(1), &state, &mut groups);
+            assert_eq!(decode_groups(&groups).is_some(), index < u64::MAX);
+        }
     }
 
     #[test]
