@@ -78,6 +78,15 @@ impl Blobs {
         answers.into_iter().try_for_each(|(_, outcome)| outcome)
     }
 
+    /// Whether all drives of a blob are there and take writes, so that a repair is not in vain.
+    #[must_use]
+    pub fn can_repair(&self, blob: &BlobRef) -> bool {
+        let drives = self.store.drives_of(blob);
+        drives.is_ok_and(|drives| {
+            drives.iter().all(|drive| drive.as_ref().is_some_and(|drive| drive.takes(0).is_ok()))
+        })
+    }
+
     /// Whether everything that lies on a drive is known, so that an [`Blobs::inventory`] leaves out nothing.
     #[must_use]
     pub fn knows_all_of(&self, place: DrivePlace) -> bool {

@@ -250,7 +250,11 @@ impl SegmentLoop {
         if for_puts && self.health.takes(self.segment_bytes).is_err() {
             return Err(Refusal::Full);
         }
-        self.start().await
+        match self.start(self.segment_bytes).await {
+            // What gives room back must not want much of it: a drive that is full to the brim could never be emptied.
+            Err(Refusal::Full) if !for_puts => self.start(small_segment_bytes(len, batch.len())).await,
+            started => started,
+        }
     }
 
     async fn seal(&mut self) -> io::Result<()> {
@@ -262,8 +266,8 @@ impl SegmentLoop {
         Ok(())
     }
 
-    /// Makes the next segment.
-    async fn start(&mut self) -> Result<(), Refusal> {
+    /// Makes the next segment, with room for so many bytes.
+    async fn start(&mut self, room_bytes: u64) -> Result<(), Refusal> {
         let number = self.next_number;
         let header = SegmentHeader { number, salt: self.env.random.number() };
         let path = segment_path(&self.segments.folder, number);
@@ -272,7 +276,7 @@ impl SegmentLoop {
         let options =
             OpenOptions { write: true, create_new: true, on_caller: true, ..OpenOptions::default() };
         let file = disk.open(&path, options).await.map_err(failed)?;
-        if let Err(error) = file.allocate(self.segment_bytes).await {
+        if let Err(error) = file.allocate(room_bytes).await {
             tracing::warn!(path = %path.display(), %error, "there is no room for a segment");
             disk.remove(&path).await.map_err(failed)?;
             return Err(Refusal::Full);
@@ -295,7 +299,7 @@ impl SegmentLoop {
             segment,
             file,
             at: FIRST_BATCH,
-            room_end: self.segment_bytes,
+            room_end: room_bytes,
             batch: 0,
             entries: Vec::new(),
         });
@@ -311,6 +315,12 @@ impl SegmentLoop {
             FaultKind::io(&error)
         })
     }
+}
+
+/// Room for a batch and one more like it, where there is none for a segment of the usual length.
+fn small_segment_bytes(batch_len: usize, records: usize) -> u64 {
+    let index = blocks(records * ENTRY_BYTES + SEGMENT_FOOTER_BYTES);
+    FIRST_BATCH + 2 * (blocks(batch_len) + index) as u64
 }
 
 /// Writes the index and the footer of a segment, gives back the room behind, syncs.

@@ -18,6 +18,11 @@ async fn open(env: &Env, drives: usize) -> Blobs {
     Blobs::open(env.clone(), vec![SetDrives { set: 0, map_epoch: 1, drives }], options()).await.unwrap()
 }
 
+async fn used_bytes(blobs: &Blobs) -> u64 {
+    let status = &blobs.drives().await[0];
+    status.total_bytes - status.free_bytes
+}
+
 async fn shards(blobs: &Blobs, slot: u8) -> usize {
     let mut count = 0;
     let mut cursor = Some(InventoryCursor::start());
@@ -65,6 +70,37 @@ fn a_small_write_that_is_given_up_leaves_nothing() {
         }
         env.clock.sleep(Duration::from_secs(1)).await;
         assert_eq!((shards(&blobs, 0).await, shards(&blobs, 1).await), (0, 0));
+    });
+    life.finished();
+}
+
+#[test]
+fn a_drive_that_is_full_to_the_brim_can_be_emptied() {
+    let simulation = Simulation::with_drives(1, 1, 64 << 20);
+    let mut written = Vec::new();
+    let life = simulation.run(async |env| {
+        let blobs = open(&env, 1).await;
+        for number in 0..300 {
+            written.push(write(&blobs, redundancy(1, 0), &pattern(60_000, number)).await.unwrap());
+        }
+        blobs.close().await;
+        used_bytes(&blobs).await
+    });
+    let used = life.finished();
+    let disks = simulation.disks();
+    // After a start no segment is open that has room left: the tombstones need a new one.
+    disks.set_capacity("d1", used + (256 << 10));
+    let life = simulation.run(async |env| {
+        let blobs = open(&env, 1).await;
+        assert!(write(&blobs, redundancy(1, 0), &pattern(60_000, 1)).await.is_err(), "it is full");
+        assert_eq!(blobs.delete(&written[20..]).await.left_on, []);
+        while blobs.compact().await.segments > 0 {}
+        let left = used_bytes(&blobs).await;
+        assert!(left < used / 2, "{left} of {used} bytes are left");
+        write(&blobs, redundancy(1, 0), &pattern(60_000, 1)).await.unwrap();
+        for blob in &written[..20] {
+            assert!(blobs.check(blob).await.unwrap().is_whole());
+        }
     });
     life.finished();
 }
