@@ -7,6 +7,7 @@
 //! - Everything that puts or deletes an object comes through here.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use blob::Blobs;
 use env::Env;
@@ -30,8 +31,10 @@ mod part;
 mod put;
 mod readers;
 mod reclaim;
+mod sweep;
 mod tables;
 mod types;
+mod undecided;
 mod upload_list;
 
 // What an `ObjectError` may hold, for who maps it without an arrow to those crates.
@@ -45,10 +48,12 @@ pub use health::Health;
 pub use part::PartWriter;
 pub use put::PutWriter;
 pub use reclaim::{BlobsCursor, BlobsPage, Healed, Reclaimed};
+pub use sweep::MissedDrive;
 pub use types::*;
 
 use readers::Readers;
 use tables::Path;
+use undecided::Undecided;
 
 /// How often a transaction that met another one is tried again before the client is told.
 const ATTEMPTS_MAX: usize = 64;
@@ -83,6 +88,9 @@ struct Inner {
     blobs: Blobs,
     options: ObjectsOptions,
     readers: Readers,
+    undecided: Undecided,
+    /// How often a delete missed a drive.
+    misses: AtomicU64,
     /// Held by who fences partitions or takes fences back: see `bucket`.
     fencing: tokio::sync::Mutex<()>,
 }
@@ -98,6 +106,8 @@ impl Objects {
                 blobs,
                 options,
                 readers: Readers::default(),
+                undecided: Undecided::default(),
+                misses: AtomicU64::new(0),
                 fencing: tokio::sync::Mutex::default(),
             }),
         }

@@ -1,8 +1,6 @@
 //! Parts of an upload: as a put, only that the record is the part's.
 
-use blob::Written;
 use bytes::{Bytes, BytesMut};
-use meta::MetaError;
 use meta::Txn;
 use model::etag::ETag;
 use model::ids::{UploadId, VersionId};
@@ -13,6 +11,7 @@ use crate::get::OpenObject;
 use crate::put::{Bytesink, Landed};
 use crate::tables::{Mark, PartKey, Parts, Path, UploadMarks, Uploads, Usage};
 use crate::types::{BucketInfo, ContentDigest, ContentFacts, PartInfo};
+use crate::undecided::Unreferred;
 use crate::{ATTEMPTS_MAX, ObjectError, Objects, bucket, content, settle};
 
 /// A part that is being uploaded. Dropped before [`PartWriter::commit`], it leaves nothing behind.
@@ -119,7 +118,7 @@ impl PartWriter {
             checksum: facts.checksum.clone(),
             owner: self.upload.owner.clone(),
         };
-        let landed = self.sink.land(&descriptor).await?;
+        let landed = self.sink.land(&self.objects, &descriptor).await?;
         let written = match &landed {
             Landed::Blob(written) => Some(&**written),
             Landed::Empty | Landed::Inline(_) => None,
@@ -131,10 +130,7 @@ impl PartWriter {
             blob: written.map(|written| written.blob.clone()),
         };
         let committed = refer(&self.objects, &self.bucket, &self.key, &part, written).await;
-        match &committed {
-            Ok(_) | Err(ObjectError::Meta(MetaError::Unknown { .. })) => {}
-            Err(_) => self.objects.discard(landed).await,
-        }
+        self.objects.ended(landed, &committed).await;
         committed
     }
 }
@@ -144,7 +140,7 @@ async fn refer(
     bucket: &BucketInfo,
     key: &PartKey,
     part: &PartRecord,
-    written: Option<&Written>,
+    written: Option<&Unreferred>,
 ) -> Result<PartInfo, ObjectError> {
     let path: Path = (key.bucket, key.key.clone());
     let upload = (key.bucket, key.key.clone(), key.upload);

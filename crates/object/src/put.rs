@@ -1,6 +1,6 @@
 //! Putting an object: bytes first, durable; then one transaction that refers to them.
 
-use blob::{BlobWriter, Written};
+use blob::BlobWriter;
 use bytes::{Bytes, BytesMut};
 use meta::MetaError;
 use model::etag::ETag;
@@ -12,6 +12,7 @@ use model::time::Timestamp;
 
 use crate::tables::{Current, Path};
 use crate::types::{BucketInfo, ContentFacts, Put, PutRequest};
+use crate::undecided::Unreferred;
 use crate::{ATTEMPTS_MAX, ObjectError, Objects, bucket, content, settle};
 
 /// Where bytes go while they come.
@@ -30,7 +31,7 @@ pub(crate) enum Landed {
     /// Few: to be stored in the record.
     Inline(Bytes),
     /// Durable in a blob that nothing refers to yet.
-    Blob(Box<Written>),
+    Blob(Box<Unreferred>),
 }
 
 /// An object that is being put. Dropped before [`PutWriter::commit`], it leaves nothing behind.
@@ -97,21 +98,39 @@ impl Objects {
         }
     }
 
-    /// A blob that was written in vain: what nothing refers to is removed at once; if that fails the collector finds it.
-    pub(crate) async fn discard(&self, landed: Landed) {
-        if let Landed::Blob(written) = landed {
-            let _ = self.inner.blobs.delete(std::slice::from_ref(&written.blob)).await;
+    /// Bytes after the commit that was to refer to them: what was written in vain is removed at once. Where that fails, or
+    /// nobody knows what became of the commit, it is decided about later.
+    pub(crate) async fn ended<T>(&self, landed: Landed, committed: &Result<T, ObjectError>) {
+        let Landed::Blob(written) = landed else {
+            return;
+        };
+        match committed {
+            Ok(_) => written.settled(),
+            Err(ObjectError::Meta(MetaError::Unknown { .. })) => {}
+            Err(_) => {
+                let outcome = self.inner.blobs.delete(std::slice::from_ref(&written.blob)).await;
+                if outcome.left_on.is_empty() {
+                    written.settled();
+                }
+            }
         }
     }
 }
 
 impl Bytesink {
     /// All bytes have come: those in a blob are durable when this returns.
-    pub(crate) async fn land(self, descriptor: &BlobDescriptor) -> Result<Landed, ObjectError> {
+    pub(crate) async fn land(
+        self,
+        objects: &Objects,
+        descriptor: &BlobDescriptor,
+    ) -> Result<Landed, ObjectError> {
         match self {
             Bytesink::Memory(held) if held.is_empty() => Ok(Landed::Empty),
             Bytesink::Memory(held) => Ok(Landed::Inline(held.freeze())),
-            Bytesink::Blob(writer) => Ok(Landed::Blob(Box::new(writer.finish(&descriptor.encode()).await?))),
+            Bytesink::Blob(writer) => {
+                let written = writer.finish(&descriptor.encode()).await?;
+                Ok(Landed::Blob(Box::new(Unreferred::new(objects, written, descriptor))))
+            }
         }
     }
 }
@@ -152,7 +171,7 @@ impl PutWriter {
             checksum: facts.checksum.clone(),
             owner: self.request.owner.clone(),
         };
-        let landed = self.sink.land(&descriptor).await?;
+        let landed = self.sink.land(&self.objects, &descriptor).await?;
         let (attributes, apart) = content::place_attributes(self.request.attributes);
         let version = ObjectVersion {
             id: VersionId::NULL,
@@ -176,11 +195,7 @@ impl PutWriter {
         let detail = version.has_detail().then_some(ObjectDetail { attributes: apart, inline });
         let refer = Refer { objects: &self.objects, bucket: &self.bucket, path: &self.path, version, detail };
         let put = refer.commit(&self.request.condition, &landed).await;
-        match &put {
-            // Nobody knows: the collector will, by asking whether anything refers to the blob.
-            Ok(_) | Err(ObjectError::Meta(MetaError::Unknown { .. })) => {}
-            Err(_) => self.objects.discard(landed).await,
-        }
+        self.objects.ended(landed, &put).await;
         put
     }
 }

@@ -4,14 +4,16 @@
 //! which is no error.
 
 use std::ops::Bound;
+use std::time::Duration;
 
-use blob::Repaired;
-use meta::table::after_prefix;
+use blob::{FaultKind, Repaired};
+use meta::table::{Stored, after_prefix};
+use meta::{Reader, Row};
 use model::blob::BlobRef;
 use model::ids::{BlobId, PartitionId};
 use model::object::Content;
-use model::reclaim::{BlobDescriptor, HealRecord, ReclaimRecord};
-use model::record::Record;
+use model::reclaim::{HealRecord, ReclaimRecord};
+use model::time::Timestamp;
 
 use crate::readers::is_due;
 use crate::tables::{Current, Heal, PartKey, Parts, Reclaim, parts_prefix};
@@ -22,6 +24,16 @@ const PART_ROWS_MAX: usize = model::limits::PART_NUMBER_MAX as usize;
 
 /// Part rows removed by one transaction, at most: under the longest keys they take 2 KiB each.
 const PARTS_PER_TRANSACTION_MAX: usize = 1000;
+
+/// Pages of reclaim rows that a step looks at, at most, for some that are due.
+const PAGES_PER_STEP_MAX: usize = 16;
+
+/// Heal rows that a step looks at, at most.
+const HEAL_ROWS_PER_STEP: usize = 512;
+/// Between the first two attempts to heal a blob; twice as long after each.
+const HEAL_WAIT: Duration = Duration::from_secs(5);
+/// Between two attempts at most.
+const HEAL_WAIT_MAX: Duration = Duration::from_secs(3600);
 
 /// What a step of reclaiming did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,17 +85,11 @@ impl Objects {
     /// # Errors
     /// Where the records can't be read or written.
     pub async fn reclaim(&self, partition: PartitionId, limit: usize) -> Result<Reclaimed, ObjectError> {
-        let reader = self.inner.meta.reader(partition).await?;
-        let rows = reader.scan::<Reclaim>((Bound::Unbounded, Bound::Unbounded), limit)?;
-        let is_full = rows.len() == limit;
-        let now = self.inner.env.clock.now();
+        let due = self.due(&self.inner.meta.reader(partition).await?, limit)?;
+        let mut is_more_due = due.len() == limit;
         let mut blobs = Vec::new();
         let mut done = Vec::new();
-        for (id, row) in rows.into_iter().filter(|(_, row)| is_due(row.time, now)) {
-            // The key is the blob's id, or the upload's.
-            if self.inner.readers.is_read(&BlobId::from_bytes(id)) {
-                continue;
-            }
+        for (id, row) in due {
             match row.row {
                 ReclaimRecord::Blob(blob) => {
                     blobs.push(blob);
@@ -92,21 +98,47 @@ impl Objects {
                 ReclaimRecord::Parts { bucket, key, upload } => {
                     let key = PartKey { bucket, key, upload, number: 0 };
                     self.reclaim_parts(partition, &key, limit, (id, row.version)).await?;
+                    is_more_due = true;
                 }
             }
         }
         if blobs.is_empty() {
-            return Ok(Reclaimed { blobs: 0, is_more_due: false });
+            return Ok(Reclaimed { blobs: 0, is_more_due });
         }
-        // What lies on a drive that is missing now is an orphan when the drive comes back: the collector finds it.
-        self.inner.blobs.delete(&blobs).await;
+        // What a drive missed is forgotten here: the drive's mark remembers that there is something.
+        let outcome = self.inner.blobs.delete(&blobs).await;
         let mut txn = self.inner.meta.begin(partition).await?;
         for (id, version) in &done {
             txn.expect::<Reclaim>(id, *version);
             txn.delete::<Reclaim>(id);
+            txn.delete::<Heal>(&BlobId::from_bytes(*id));
         }
+        self.mark_missed(&mut txn, &outcome);
         settle(txn).await?;
-        Ok(Reclaimed { blobs: blobs.len(), is_more_due: is_full })
+        self.note_misses(&outcome);
+        Ok(Reclaimed { blobs: blobs.len(), is_more_due })
+    }
+
+    /// Up to `limit` rows that are due and whose bytes nobody reads: those that are not are not in the way of the others.
+    fn due(&self, reader: &Reader, limit: usize) -> Result<Vec<Row<Reclaim>>, ObjectError> {
+        let now = self.inner.env.clock.now();
+        let mut due = Vec::new();
+        let mut after = None;
+        for _ in 0..PAGES_PER_STEP_MAX {
+            let start =
+                after.as_ref().map_or(Bound::Unbounded, |after: &[u8; 16]| Bound::Excluded(&after[..]));
+            let rows = reader.scan::<Reclaim>((start, Bound::Unbounded), limit)?;
+            after = rows.last().filter(|_| rows.len() == limit).map(|(last, _)| *last);
+            // The key is the blob's id, or the upload's.
+            due.extend(rows.into_iter().filter(|(id, row)| {
+                is_due(row.time, now) && !self.inner.readers.is_read(&BlobId::from_bytes(*id))
+            }));
+            if after.is_none() || due.len() >= limit {
+                break;
+            }
+        }
+        due.truncate(limit);
+        Ok(due)
     }
 
     /// Turns parts into reclaim rows of their own, a page at a time; the row that named them goes with the last page. Those
@@ -143,7 +175,7 @@ impl Objects {
     }
 
     /// Heals up to `limit` blobs of a partition that were queued, of those behind `after`: what can't be healed now is not
-    /// in the way of what can.
+    /// in the way of what can, and costs no reads or writes while one of its drives is away or the last attempt is fresh.
     ///
     /// # Errors
     /// Where the records can't be read or written.
@@ -155,19 +187,27 @@ impl Objects {
     ) -> Result<Healed, ObjectError> {
         let reader = self.inner.meta.reader(partition).await?;
         let start = after.as_ref().map_or(Bound::Unbounded, |after| Bound::Excluded(&after.bytes()[..]));
-        let rows = reader.scan::<Heal>((start, Bound::Unbounded), limit)?;
-        let next = rows.last().filter(|_| rows.len() == limit).map(|(last, _)| *last);
-        let mut healed = Healed { next, ..Healed::default() };
+        let rows = reader.scan::<Heal>((start, Bound::Unbounded), HEAL_ROWS_PER_STEP)?;
+        let is_last = rows.len() < HEAL_ROWS_PER_STEP;
+        let now = self.inner.env.clock.now();
+        let mut healed = Healed::default();
+        let mut tried = 0;
         for (id, row) in rows {
+            if tried == limit {
+                return Ok(healed);
+            }
+            healed.next = Some(id);
             let blob = &row.row.blob;
+            if !self.is_worth_trying(&row, now) {
+                healed.waiting += 1;
+                continue;
+            }
+            tried += 1;
             let repaired = self.repair(partition, blob).await;
             let is_whole = repaired.as_ref().is_ok_and(|repaired| repaired.remaining.is_empty());
             let is_gone = match repaired {
                 Err(ObjectError::Replaced) => true,
-                _ => {
-                    !is_whole
-                        && self.inner.blobs.check(blob).await.is_ok_and(|census| census.whole.is_empty())
-                }
+                _ => !is_whole && self.is_gone(blob).await,
             };
             let mut txn = self.inner.meta.begin(partition).await?;
             txn.expect::<Heal>(&id, row.version);
@@ -181,7 +221,24 @@ impl Objects {
             healed.whole += usize::from(is_whole);
             healed.waiting += usize::from(!is_whole && !is_gone);
         }
+        healed.next = healed.next.filter(|_| !is_last);
         Ok(healed)
+    }
+
+    /// Each blob is tried at once, whatever its drives are like: there may be more wrong with it than a drive that is away.
+    fn is_worth_trying(&self, row: &Stored<HealRecord>, now: Timestamp) -> bool {
+        let attempts = row.row.attempts;
+        let wait = HEAL_WAIT.saturating_mul(1 << attempts.min(10)).min(HEAL_WAIT_MAX);
+        let is_due = row.time.millis() + wait.as_millis() as u64 <= now.millis();
+        attempts == 0 || (is_due && self.inner.blobs.can_repair(&row.row.blob))
+    }
+
+    /// Whether every drive of a blob is there and has none of it.
+    async fn is_gone(&self, blob: &BlobRef) -> bool {
+        let census = self.inner.blobs.check(blob).await;
+        census.is_ok_and(|census| {
+            census.whole.is_empty() && census.faults.iter().all(|fault| fault.kind == FaultKind::Missing)
+        })
     }
 
     /// Makes a blob of a partition whole. It is not reclaimed meanwhile, as a shard that is written after the others went
@@ -195,36 +252,13 @@ impl Objects {
         if reader.get::<Reclaim>(blob.id.bytes())?.is_some() {
             return Err(ObjectError::Replaced);
         }
+        // Who asks may have read the record long ago: shards of a deleted blob that a drive missed would be its seed.
+        if let Some(descriptor) = self.inner.blobs.describe(blob).await
+            && !self.refers_to(&descriptor, &blob.id).await?
+        {
+            return Err(ObjectError::Replaced);
+        }
         Ok(self.inner.blobs.repair(blob).await?)
-    }
-
-    /// Whether a record refers to a blob that a shard was found of, by what the shard says of itself. A descriptor that
-    /// can't be read counts as referred to: what is not understood is not deleted.
-    ///
-    /// # Errors
-    /// Where the records can't be read.
-    pub async fn refers_to(&self, descriptor: &[u8], blob: &BlobId) -> Result<bool, ObjectError> {
-        let Ok(descriptor) = BlobDescriptor::decode(descriptor) else {
-            return Ok(true);
-        };
-        let path = (descriptor.bucket, descriptor.key);
-        let reader = self.reader(&path).await?;
-        if reader.get::<Reclaim>(blob.bytes())?.is_some() {
-            return Ok(true); // It is on its way out already.
-        }
-        match descriptor.part {
-            None => {
-                let current = reader.get::<Current>(&path)?;
-                Ok(current.is_some_and(
-                    |current| matches!(&current.row.content, Content::Blob(found) if found.id == *blob),
-                ))
-            }
-            Some((upload, number)) => {
-                let (bucket, key) = path;
-                let part = reader.get::<Parts>(&PartKey { bucket, key, upload, number })?;
-                Ok(part.is_some_and(|part| part.row.blob.is_some_and(|found| found.id == *blob)))
-            }
-        }
     }
 
     /// Walks the blobs that a partition refers to, for filling a new drive.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use env::BoxFuture;
+use env::{BoxFuture, Env};
 use model::ids::{BlobId, PartitionId};
 use object::{ObjectError, Objects};
 use tracing::info;
@@ -13,19 +13,31 @@ use crate::{Progress, Worker};
 const BLOBS_PER_STEP: usize = 16;
 /// Rest when the queue is empty.
 const REST: Duration = Duration::from_secs(5);
-/// Rest when what is queued can't be healed now, as its drives are away or full.
+/// Rest when what is queued can't be healed now, as its drives are away or full, at least.
 const REST_WAITING: Duration = Duration::from_secs(60);
+/// So many times as long as a round takes the rest after it is: a long queue that waits costs little.
+const REST_ROUNDS: u32 = 20;
 
 pub(crate) struct Heal {
     objects: Objects,
     /// Partitions whose queues this round has not come to the end of, with where it goes on.
     round: Vec<(PartitionId, Option<BlobId>)>,
     waiting: usize,
+    /// When the round began.
+    begun: Duration,
+    env: Env,
 }
 
 impl Heal {
-    pub(crate) fn new(objects: Objects) -> Self {
-        Heal { objects, round: Vec::new(), waiting: 0 }
+    pub(crate) fn new(env: Env, objects: Objects) -> Self {
+        Heal { objects, round: Vec::new(), waiting: 0, begun: Duration::ZERO, env }
+    }
+}
+
+impl Heal {
+    fn rest_waiting(&self) -> Duration {
+        let took = self.env.clock.monotonic().saturating_sub(self.begun);
+        REST_WAITING.max(took * REST_ROUNDS)
     }
 }
 
@@ -39,6 +51,7 @@ impl Worker for Heal {
             if self.round.is_empty() {
                 self.round = self.objects.meta().partitions().map(|partition| (partition, None)).collect();
                 self.waiting = 0;
+                self.begun = self.env.clock.monotonic();
             }
             let mut whole = 0;
             for (partition, after) in std::mem::take(&mut self.round) {
@@ -53,7 +66,7 @@ impl Worker for Heal {
             Ok(match (self.round.is_empty(), self.waiting) {
                 (false, _) => Progress::Busy,
                 (true, 0) => Progress::Idle(REST),
-                (true, _) => Progress::Idle(REST_WAITING),
+                (true, _) => Progress::Idle(self.rest_waiting()),
             })
         })
     }

@@ -44,7 +44,7 @@ pub fn start(env: &Env, objects: &Objects) -> Workers {
         let workers: Vec<Box<dyn Worker>> = vec![
             Box::new(bucket_deletes::BucketDeletes::new(objects.clone())),
             Box::new(reclaim::Reclaim::new(objects.clone())),
-            Box::new(heal::Heal::new(objects.clone())),
+            Box::new(heal::Heal::new(env.clone(), objects.clone())),
             Box::new(compaction::Compaction::new(objects.clone())),
             Box::new(refill::Refill::new(env.clone(), objects.clone())),
             Box::new(sweep::Sweep::new(env.clone(), objects.clone())),
@@ -75,3 +75,6 @@ pub(crate) async fn rest(env: &Env, time: Duration, stop: &mut watch::Receiver<b
         () = env.clock.sleep(time) => {}
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! Deletes blobs to which nothing refers any more.
+//! Deletes blobs to which nothing refers any more, and finds out to which of those in doubt nothing does.
 
 use std::time::Duration;
 
@@ -29,6 +29,7 @@ impl Worker for Reclaim {
 
     fn step(&mut self) -> BoxFuture<'_, Result<Progress, ObjectError>> {
         Box::pin(async move {
+            self.objects.settle_undecided().await?;
             let mut is_more_due = false;
             for partition in self.objects.meta().partitions() {
                 is_more_due |= self.objects.reclaim(partition, BLOBS_PER_STEP).await?.is_more_due;

@@ -20,13 +20,16 @@ pub const REFILL_FILE: &str = "refill";
 const RECORDS_PER_STEP: usize = 64;
 /// Between two looks whether the drive's metadata is filled as well.
 const REST_METADATA: Duration = Duration::from_secs(1);
-/// Between two looks at blobs that could not be made whole.
+/// Between the first two walks over the blobs, where some could not be made whole; twice as long after each.
 const REST_INCOMPLETE: Duration = Duration::from_secs(60);
+/// Between two walks at most.
+const REST_INCOMPLETE_MAX: Duration = Duration::from_secs(3600);
 
 pub(crate) struct Refill {
     env: Env,
     objects: Objects,
     state: State,
+    rest: Duration,
 }
 
 enum State {
@@ -46,7 +49,7 @@ struct Walk {
 
 impl Refill {
     pub(crate) fn new(env: Env, objects: Objects) -> Self {
-        Refill { env, objects, state: State::Look }
+        Refill { env, objects, state: State::Look, rest: REST_INCOMPLETE }
     }
 
     /// The drives that are to be filled.
@@ -83,7 +86,9 @@ impl Refill {
                 Ok(repaired) if repaired.remaining.is_empty() => {
                     walk.rebuilt += u64::from(!repaired.rebuilt.is_empty())
                 }
-                // Deleted meanwhile, or not to be healed now: the next walk tells.
+                // Deleted meanwhile.
+                Err(ObjectError::Replaced) => {}
+                // Not to be healed now: the next walk tells.
                 Ok(_) | Err(_) => walk.incomplete += 1,
             }
         }
@@ -106,7 +111,9 @@ impl Refill {
                 rebuilt = walk.rebuilt,
                 "some blobs could not be made whole yet: the drive is looked at again"
             );
-            return Ok(Progress::Idle(REST_INCOMPLETE));
+            let rest = self.rest;
+            self.rest = (rest * 2).min(REST_INCOMPLETE_MAX);
+            return Ok(Progress::Idle(rest));
         }
         self.state = State::Walked(walk);
         Ok(Progress::Busy)

@@ -7,8 +7,10 @@ use object::ObjectError;
 use tokio::sync::watch;
 use tracing::{debug, warn};
 
-/// Rest between steps of a worker that has more to do: leaves room for requests.
+/// Rest between steps of a worker that has more to do, at least.
 const PAUSE_BUSY: Duration = Duration::from_millis(2);
+/// That rest at most.
+const PAUSE_BUSY_MAX: Duration = Duration::from_secs(1);
 /// Rest after a step that failed.
 const PAUSE_FAILED: Duration = Duration::from_secs(10);
 
@@ -34,8 +36,12 @@ pub trait Worker: Send {
 /// Runs a worker until it is done or to stop.
 pub(crate) async fn run(env: Env, mut worker: Box<dyn Worker>, mut stop: watch::Receiver<bool>) {
     while !*stop.borrow() {
-        let pause = match worker.step().await {
-            Ok(Progress::Busy) => PAUSE_BUSY,
+        let begun = env.clock.monotonic();
+        let step = worker.step().await;
+        let took = env.clock.monotonic().saturating_sub(begun);
+        let pause = match step {
+            // As long as the step took: half of the time is left to requests, and more where they make it slow.
+            Ok(Progress::Busy) => took.clamp(PAUSE_BUSY, PAUSE_BUSY_MAX),
             Ok(Progress::Idle(time)) => time,
             Ok(Progress::Done) => {
                 debug!(worker = worker.name(), "done");
