@@ -14,6 +14,7 @@ use http::{HeaderValue, Method, StatusCode, Version, header};
 use http_body::Body;
 use http_body_util::BodyExt;
 use iam::{Iam, Principal, Resource};
+use lanes::Lanes;
 use object::Objects;
 
 use crate::actions::{Rule, rule};
@@ -69,6 +70,8 @@ pub(crate) struct Shared {
     pub(crate) iam: Arc<Iam>,
     pub(crate) env: Env,
     pub(crate) options: FrontendOptions,
+    /// Where the digests of all bodies are computed together.
+    pub(crate) lanes: Lanes,
     keys: SigningKeys,
     overload: Overload,
     ids: RequestIds,
@@ -81,7 +84,9 @@ impl Frontend {
         let ids = RequestIds::new(env.random.as_ref());
         let overload = Overload::new(options.requests_max);
         let keys = SigningKeys::new();
-        Self { shared: Arc::new(Shared { objects, iam, env, options, keys, overload, ids }) }
+        Self {
+            shared: Arc::new(Shared { objects, iam, env, options, lanes: Lanes::new(), keys, overload, ids }),
+        }
     }
 
     /// Answers a request. Errors are answers too; only a body that cannot be sent whole ends in one.

@@ -108,7 +108,7 @@ impl Call<'_> {
             Err(BodyError::TooLarge { size_max, .. }) => return Err(too_long(size_max)),
             other => other?,
         };
-        let mut reader = BodyReader::new(body, spec)?;
+        let mut reader = BodyReader::new(body, spec, &self.shared.lanes)?;
         let mut document = Vec::new();
         while let Some(data) = self.next_data(&mut reader).await {
             let data = data?;
@@ -117,7 +117,7 @@ impl Call<'_> {
             }
             document.extend_from_slice(&data);
         }
-        reader.finish()?;
+        reader.finish().await?;
         Ok(document)
     }
 
@@ -146,11 +146,11 @@ impl Call<'_> {
         spec: BodySpec,
         sink: &mut S,
     ) -> Result<BodyFacts, S3Error> {
-        let mut reader: BodyReader<&'b mut IncomingBody> = BodyReader::new(body, spec)?;
+        let mut reader: BodyReader<&'b mut IncomingBody> = BodyReader::new(body, spec, &self.shared.lanes)?;
         while let Some(data) = self.next_data(&mut reader).await {
             sink.write(data?).await?;
         }
-        Ok(reader.finish()?)
+        Ok(reader.finish().await?)
     }
 }
 

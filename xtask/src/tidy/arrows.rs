@@ -14,17 +14,19 @@ const OURS: &[(&str, &[&str])] = &[
     ("iam", &["model", "env", "meta"]),
     ("object", &["model", "env", "cluster", "meta", "blob"]),
     ("worker", &["model", "env", "cluster", "meta", "blob", "object"]),
-    ("s3", &["model", "env", "object", "iam"]),
+    ("lanes", &[]),
+    ("s3", &["model", "env", "object", "iam", "lanes"]),
     ("admin", &["model", "object", "iam", "worker", "cluster"]),
     ("rustfs", &["model", "env", "cluster", "meta", "blob", "iam", "object", "worker", "s3", "admin"]),
     ("sim", &["model", "env", "cluster", "meta", "blob", "iam", "object", "worker", "s3", "admin", "rustfs"]),
+    ("fuzz", &["model", "env", "cluster", "meta", "blob", "s3"]),
     ("bench", &[]),
     ("xtask", &[]),
 ];
 
 /// Of others' crates, those that only some of ours may name, so that what they are for stays in one place.
 const OTHERS: &[(&[&str], &[&str])] = &[
-    (&["hyper", "hyper-util", "http", "http-body", "http-body-util"], &["s3", "admin", "rustfs"]),
+    (&["hyper", "hyper-util", "http", "http-body", "http-body-util"], &["s3", "admin", "rustfs", "fuzz"]),
     (&["raft", "raft-proto", "protobuf", "fjall", "redb"], &["meta"]),
     (&["clap", "mimalloc"], &["rustfs", "bench"]),
 ];

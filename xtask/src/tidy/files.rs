@@ -13,7 +13,7 @@ const LINE_CHARS_MAX: usize = 140;
 const _: () = assert!(LINES_WARNED < LINES_MAX);
 
 /// Crates whose every file says at its head what always holds in it.
-const OPENED: &[&str] = &["meta", "blob", "object", "env", "cluster", "worker", "iam", "s3"];
+const OPENED: &[&str] = &["meta", "blob", "object", "env", "cluster", "worker", "iam", "s3", "lanes"];
 
 /// No file is longer than anyone reads.
 pub(super) fn too_long(source: &Source) -> Vec<Finding> {

@@ -1,5 +1,7 @@
 //! Digests of a body while it streams by: one pass, only those that are wanted.
 
+use bytes::Bytes;
+use lanes::{Kinds, Lanes, Stream};
 use md5::{Digest, Md5};
 use model::checksum::ChecksumAlgorithm;
 use ring::digest;
@@ -95,6 +97,48 @@ impl Digests {
         if let Some(sha256) = &mut self.sha256 {
             sha256.update(block);
         }
+    }
+}
+
+/// Digests under way of a body that comes beside others: MD5, and SHA-256 where that is better, are computed together with
+/// theirs.
+#[derive(Debug)]
+pub struct BodyDigests {
+    own: Digests,
+    shared: Option<Stream>,
+}
+
+impl BodyDigests {
+    /// Of no data yet.
+    pub fn new(mut wanted: Wanted, lanes: &Lanes) -> Self {
+        let sha256 = slot(ChecksumAlgorithm::Sha256);
+        let kinds = Kinds { md5: wanted.md5, sha256: wanted.checksums[sha256] && lanes.gains_sha256() };
+        wanted.md5 = false;
+        wanted.checksums[sha256] &= !kinds.sha256;
+        let shared = (kinds != Kinds::default()).then(|| lanes.stream(kinds));
+        Self { own: Digests::new(wanted), shared }
+    }
+
+    /// Takes the next bytes.
+    pub async fn update(&mut self, data: &Bytes) {
+        self.own.update(data);
+        if let Some(shared) = &mut self.shared {
+            shared.update(data.clone()).await;
+        }
+    }
+
+    /// The values of all data.
+    pub async fn finish(self) -> DigestValues {
+        let mut values = self.own.finish();
+        if let Some(shared) = self.shared {
+            let shared = shared.finish().await;
+            let sha256 = shared.sha256;
+            values.md5 = shared.md5;
+            values
+                .checksums
+                .extend(sha256.and_then(|sha256| ChecksumValue::new(ChecksumAlgorithm::Sha256, &sha256)));
+        }
+        values
     }
 }
 

@@ -18,10 +18,11 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http_body::Body;
 use http_body_util::BodyExt;
+use lanes::Lanes;
 use model::checksum::ChecksumAlgorithm;
 
 pub use checksum::{ChecksumValue, ObjectChecksum};
-pub use digest::{DigestValues, Digests, Wanted};
+pub use digest::{BodyDigests, DigestValues, Digests, Wanted};
 pub use error::BodyError;
 pub use request::ChecksumRequest;
 
@@ -92,7 +93,7 @@ pub struct BodyReader<B> {
     /// Of the last frame, what is not decoded yet.
     input: Bytes,
     decoder: Option<ChunkDecoder>,
-    digests: Digests,
+    digests: BodyDigests,
     payload: PayloadKind,
     checksum: ChecksumRequest,
     length: Option<u64>,
@@ -118,12 +119,12 @@ where
     B: Body<Data = Bytes> + Unpin,
     B::Error: std::fmt::Display,
 {
-    /// A reader that has read nothing.
+    /// A reader that has read nothing; `lanes` are those of all bodies of the server.
     ///
     /// # Errors
     /// [`BodyError::NoSeed`], [`BodyError::MissingLength`] for chunks of unknown total.
-    pub fn new(body: B, spec: BodySpec) -> Result<Self, BodyError> {
-        let digests = Digests::new(spec.all_wanted());
+    pub fn new(body: B, spec: BodySpec, lanes: &Lanes) -> Result<Self, BodyError> {
+        let digests = BodyDigests::new(spec.all_wanted(), lanes);
         let decoder = if spec.payload.is_chunked() { Some(decoder(&spec)?) } else { None };
         let BodySpec { payload, checksum, length, .. } = spec;
         Ok(Self {
@@ -164,13 +165,13 @@ where
     ///
     /// # Errors
     /// The error of [`BodyReader::next`] if there was one, [`BodyError::Unfinished`] before the end, and all mismatches.
-    pub fn finish(self) -> Result<BodyFacts, BodyError> {
+    pub async fn finish(self) -> Result<BodyFacts, BodyError> {
         self.end.unwrap_or(Err(BodyError::Unfinished))?;
         let trailers = self.decoder.map_or(Ok(Vec::new()), ChunkDecoder::finish)?;
         if let Some(expected) = self.length.filter(|expected| *expected != self.received) {
             return Err(BodyError::TooShort { expected, received: self.received });
         }
-        let digests = self.digests.finish();
+        let digests = self.digests.finish().await;
         check_sha256(self.payload, &digests)?;
         check_md5(&self.checksum, &digests)?;
         let checksum = check_checksum(&self.checksum, &trailers, &digests)?;
@@ -184,7 +185,7 @@ where
                 if let Some(expected) = self.length.filter(|expected| self.received > *expected) {
                     return Err(BodyError::TooLong { expected });
                 }
-                self.digests.update(&data);
+                self.digests.update(&data).await;
                 return Ok(Some(data));
             }
             match self.body.frame().await {

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use http::HeaderMap;
 use http_body::{Body, Frame};
+use lanes::Lanes;
 use model::checksum::ChecksumAlgorithm;
 use proptest::prelude::*;
 
@@ -41,12 +42,12 @@ fn frames(wire: &[u8], cuts: &[usize]) -> Frames {
 }
 
 fn read(body: Frames, spec: BodySpec) -> Result<(Vec<u8>, BodyFacts), BodyError> {
-    let mut reader = BodyReader::new(body, spec)?;
+    let mut reader = BodyReader::new(body, spec, &Lanes::new())?;
     let mut data = Vec::new();
     while let Some(piece) = reader.next().now_or_never().expect("all frames are there") {
         data.extend_from_slice(&piece?);
     }
-    reader.finish().map(|facts| (data, facts))
+    reader.finish().now_or_never().expect("nobody else computes").map(|facts| (data, facts))
 }
 
 fn sha256(data: &[u8]) -> [u8; 32] {
@@ -256,12 +257,12 @@ fn a_wrong_chunk_signature_is_found_at_the_end_of_the_chunk() {
     let (mut wire, spec) = sent(PayloadKind::StreamingSigned, b"some data in chunks", 10);
     let position = wire.windows(4).position(|window| window == b"data").unwrap();
     wire[position] ^= 1;
-    let mut reader = BodyReader::new(frames(&wire, &[]), spec).unwrap();
+    let mut reader = BodyReader::new(frames(&wire, &[]), spec, &Lanes::new()).unwrap();
     let error = reader.next().now_or_never().unwrap().unwrap().unwrap_err();
     assert_eq!(error.code(), "SignatureDoesNotMatch");
     assert!(error.fields()[0].1.starts_with("AWS4-HMAC-SHA256-PAYLOAD\n20260101T000000Z\n"));
     assert!(reader.next().now_or_never().unwrap().is_none());
-    assert_eq!(reader.finish().unwrap_err(), error, "the error stays");
+    assert_eq!(reader.finish().now_or_never().unwrap().unwrap_err(), error, "the error stays");
 }
 
 /// What a body says and what becomes of it, for unsigned chunks of `data` with a CRC32C announced.
@@ -383,9 +384,9 @@ fn lengths_must_match() {
 #[test]
 fn what_is_given_up_or_breaks_off_is_not_vouched_for() {
     let (wire, spec) = sent(PayloadKind::Unsigned, b"data", 1);
-    let mut reader = BodyReader::new(frames(&wire, &[]), spec).unwrap();
+    let mut reader = BodyReader::new(frames(&wire, &[]), spec, &Lanes::new()).unwrap();
     reader.next().now_or_never().unwrap().unwrap().unwrap();
-    assert_eq!(reader.finish(), Err(BodyError::Unfinished));
+    assert_eq!(reader.finish().now_or_never().unwrap(), Err(BodyError::Unfinished));
     let (_, spec) = sent(PayloadKind::Unsigned, b"data", 1);
     let broken = Frames(VecDeque::from([Ok(Bytes::from_static(b"da")), Err("connection reset")]));
     let error = read(broken, spec).unwrap_err();
@@ -397,10 +398,10 @@ fn what_is_given_up_or_breaks_off_is_not_vouched_for() {
 fn signed_chunks_need_a_seed_and_chunks_a_length() {
     let (_, mut spec) = sent(PayloadKind::StreamingSigned, b"data", 1);
     spec.seed = None;
-    assert_eq!(BodyReader::new(frames(b"", &[]), spec).unwrap_err(), BodyError::NoSeed);
+    assert_eq!(BodyReader::new(frames(b"", &[]), spec, &Lanes::new()).unwrap_err(), BodyError::NoSeed);
     let (_, mut spec) = sent(PayloadKind::StreamingUnsignedTrailer, b"data", 1);
     spec.length = None;
-    assert_eq!(BodyReader::new(frames(b"", &[]), spec).unwrap_err(), BodyError::MissingLength);
+    assert_eq!(BodyReader::new(frames(b"", &[]), spec, &Lanes::new()).unwrap_err(), BodyError::MissingLength);
     let mut headers = HeaderMap::new();
     headers.insert("content-length", http::HeaderValue::from_static("11"));
     let error = BodySpec::from_headers(&headers, PayloadKind::Unsigned, None, 10).unwrap_err();

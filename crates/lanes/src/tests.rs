@@ -1,0 +1,143 @@
+//! Streams beside one another, as the bodies of a server are.
+
+use super::*;
+use ::md5::Digest;
+use futures_util::FutureExt;
+
+const BOTH: Kinds = Kinds { md5: true, sha256: true };
+
+fn data(number: usize, len: usize) -> Bytes {
+    Bytes::from_iter((0..len).map(|at| (at / 3 + at * number) as u8))
+}
+
+fn expected(data: &[u8]) -> Values {
+    let sha256 = ring::digest::digest(&ring::digest::SHA256, data);
+    Values { md5: Some(::md5::Md5::digest(data).into()), sha256: Some(sha256.as_ref().try_into().unwrap()) }
+}
+
+fn add(stream: &mut Stream, data: &Bytes) {
+    stream.update(data.clone()).now_or_never().expect("nobody else computes");
+}
+
+fn end(stream: Stream) -> Values {
+    stream.finish().now_or_never().expect("nobody else computes")
+}
+
+#[test]
+fn a_stream_that_is_alone_never_waits() {
+    let lanes = Lanes::new();
+    let all = data(1, 5 * PORTION_BYTES + 77);
+    let mut stream = lanes.stream(BOTH);
+    for piece in [0..10, 10..PORTION_BYTES, PORTION_BYTES..all.len()] {
+        add(&mut stream, &all.slice(piece));
+    }
+    assert_eq!(end(stream), expected(&all));
+}
+
+#[test]
+fn the_second_portion_of_one_computes_the_first_of_all() {
+    for kernel in Kernel::all().into_iter().filter(|kernel| kernel.lanes() > 2) {
+        let lanes = Lanes::with_kernel(kernel);
+        let portion = data(3, PORTION_BYTES);
+        let (mut one, mut two) = (lanes.stream(BOTH), lanes.stream(BOTH));
+        add(&mut one, &portion);
+        add(&mut two, &portion);
+        assert_eq!(waiting_bytes(&two), PORTION_BYTES);
+        add(&mut one, &portion);
+        assert_eq!(waiting_bytes(&two), 0);
+        assert_eq!(waiting_bytes(&one), PORTION_BYTES);
+        assert_eq!(end(two), expected(&portion));
+        assert_eq!(end(one), expected(&[&portion[..], &portion[..]].concat()));
+    }
+}
+
+#[test]
+fn as_many_portions_as_lanes_do_not_wait_for_more() {
+    for kernel in Kernel::all() {
+        let lanes = Lanes::with_kernel(kernel);
+        let mut streams: Vec<Stream> = (0..kernel.lanes()).map(|_| lanes.stream(BOTH)).collect();
+        for (number, stream) in streams.iter_mut().enumerate() {
+            add(stream, &data(number, PORTION_BYTES));
+        }
+        assert!(streams.iter().all(|stream| waiting_bytes(stream) == 0));
+        for (number, stream) in streams.into_iter().enumerate() {
+            assert_eq!(end(stream), expected(&data(number, PORTION_BYTES)), "{kernel:?}, stream {number}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_has_data_at_hand_comes_before_portions_are_computed() {
+    for kernel in Kernel::all().into_iter().filter(|kernel| kernel.lanes() > 2) {
+        let lanes = Lanes::with_kernel(kernel);
+        let portion = data(3, PORTION_BYTES);
+        let (mut one, mut two) = (lanes.stream(BOTH), lanes.stream(BOTH));
+        let first = async {
+            one.update(portion.clone()).await;
+            one.update(portion.clone()).await;
+        };
+        let second = async {
+            // It is polled after the first one has come with its second portion.
+            two.update(portion.clone()).await;
+            assert_eq!(waiting_bytes(&two), PORTION_BYTES);
+        };
+        tokio::join!(first, second);
+        assert_eq!((waiting_bytes(&one), waiting_bytes(&two)), (PORTION_BYTES, 0));
+    }
+}
+
+#[test]
+fn a_dropped_stream_leaves_nothing_waiting() {
+    let lanes = Lanes::new();
+    let portion = data(3, PORTION_BYTES);
+    let (mut one, mut two) = (lanes.stream(BOTH), lanes.stream(BOTH));
+    add(&mut one, &portion);
+    add(&mut two, &portion);
+    drop(one);
+    assert!(lanes.shared.waiting.lock().iter().all(|waiting| Arc::ptr_eq(waiting, &two.portion)));
+    assert_eq!(end(two), expected(&portion));
+    assert!(lanes.shared.waiting.lock().is_empty());
+}
+
+#[test]
+fn the_end_of_a_small_stream_does_not_compute_for_others() {
+    let kernels = Kernel::all().into_iter().filter(|kernel| kernel.lanes() > 1);
+    for lanes in kernels.map(Lanes::with_kernel) {
+        let mut large = lanes.stream(BOTH);
+        add(&mut large, &data(3, PORTION_BYTES));
+        let mut small = lanes.stream(BOTH);
+        add(&mut small, &data(4, ALONE_BYTES_MAX));
+        assert_eq!(end(small), expected(&data(4, ALONE_BYTES_MAX)));
+        assert_eq!(waiting_bytes(&large), PORTION_BYTES);
+    }
+}
+
+fn waiting_bytes(stream: &Stream) -> usize {
+    stream.portion.work.lock().as_ref().expect("nobody computes").waiting()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_streams_on_many_threads_have_their_own_digests() {
+    for kernel in Kernel::all() {
+        let lanes = Lanes::with_kernel(kernel);
+        let streams = (0..40).map(|number| {
+            let mut stream = lanes.stream(BOTH);
+            tokio::spawn(async move {
+                let all = data(number, (number % 7) * 300_000 + number);
+                let mut rest = all.clone();
+                while !rest.is_empty() {
+                    stream.update(rest.split_to(rest.len().min(5_000 + 9_000 * number))).await;
+                    tokio::task::yield_now().await;
+                }
+                // Some go away in the middle.
+                (number % 5 != 3).then_some((stream, all))
+            })
+        });
+        for stream in streams.collect::<Vec<_>>() {
+            if let Some((stream, all)) = stream.await.expect("the task ends") {
+                assert_eq!(stream.finish().await, expected(&all), "{kernel:?}");
+            }
+        }
+        assert!(lanes.shared.waiting.lock().is_empty());
+    }
+}
