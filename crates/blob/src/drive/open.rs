@@ -44,7 +44,7 @@ pub(super) async fn open(
             poison.get_or_insert(error);
         }
     }
-    Ok(Opened { space, next_number: newest.map_or(1, |newest| newest + 1), poison })
+    Ok(Opened { space, next_number: newest.map_or(1, |newest| newest.saturating_add(1)), poison })
 }
 
 /// Makes the drive's folders, with durable names.

@@ -269,6 +269,8 @@ impl SegmentLoop {
     /// Makes the next segment, with room for so many bytes.
     async fn start(&mut self, room_bytes: u64) -> Result<(), Refusal> {
         let number = self.next_number;
+        // The last number is none: it could not be told from one that was used already.
+        let next_number = number.checked_add(1).ok_or(Refusal::Full)?;
         let header = SegmentHeader { number, salt: self.env.random.number() };
         let path = segment_path(&self.segments.folder, number);
         let failed = |error| Refusal::Failed("a segment could not be made", error);
@@ -281,7 +283,7 @@ impl SegmentLoop {
             disk.remove(&path).await.map_err(failed)?;
             return Err(Refusal::Full);
         }
-        self.next_number += 1;
+        self.next_number = next_number;
         let mut first = vec![0u8; BLOCK_BYTES];
         for (place, byte) in first.iter_mut().zip(header.encode()) {
             *place = byte;
