@@ -1,0 +1,71 @@
+//! The targets on their seeds and on what the fuzzer found: with the ordinary compiler, as part of the ordinary tests.
+
+#![expect(clippy::disallowed_methods, reason = "the seeds are files of the project")]
+
+use std::path::{Path, PathBuf};
+
+use fuzz::TARGETS;
+
+fn fuzz_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz")
+}
+
+/// Files of a folder by name.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn every_target_holds_on_its_seeds_and_findings() {
+    for (name, target) in TARGETS {
+        let seeds = files(&fuzz_folder().join("seeds").join(name));
+        assert!(!seeds.is_empty(), "{name} has no seeds");
+        for seed in seeds {
+            let bytes = std::fs::read(&seed).unwrap();
+            println!("{name}: {}", seed.display());
+            target(&bytes);
+        }
+    }
+}
+
+/// Not only the seeds as they are: each cut at every byte, and each with every byte changed once, where it is short.
+#[test]
+fn pure_targets_hold_on_seeds_that_are_cut_or_changed() {
+    for (name, target) in TARGETS.iter().filter(|(name, _)| fuzz::PURE.contains(name)) {
+        for seed in files(&fuzz_folder().join("seeds").join(name)) {
+            let mut bytes = std::fs::read(&seed).unwrap();
+            bytes.truncate(400);
+            for at in 0..bytes.len() {
+                target(&bytes[..at]);
+                bytes[at] ^= 0x21;
+                target(&bytes);
+                bytes[at] ^= 0x21;
+            }
+        }
+    }
+}
+
+#[test]
+fn every_target_has_a_program_and_every_folder_of_seeds_a_target() {
+    let manifest = std::fs::read_to_string(fuzz_folder().join("Cargo.toml")).unwrap();
+    for (name, _) in TARGETS {
+        let program = std::fs::read_to_string(fuzz_folder().join(format!("fuzz_targets/{name}.rs"))).unwrap();
+        assert!(program.contains(&format!("fuzz::{name}::run(data)")), "{name} calls another target");
+        assert!(manifest.contains(&format!("name = \"{name}\"")), "{name} is not in fuzz/Cargo.toml");
+    }
+    for folder in files(&fuzz_folder().join("seeds")) {
+        let name = folder.file_name().unwrap().to_str().unwrap();
+        assert!(TARGETS.iter().any(|(target, _)| *target == name), "{name} is no target");
+    }
+}
+
+#[test]
+fn the_seeds_of_encoders_are_written() {
+    for (target, name, _) in fuzz::seeds::all() {
+        let path = fuzz_folder().join("seeds").join(target).join(name);
+        assert!(path.is_file(), "{} is missing: cargo run -p fuzz -- fuzz/seeds", path.display());
+    }
+}
