@@ -8,6 +8,7 @@ mod bench;
 mod codegen;
 mod duplicates;
 mod failure;
+mod fuzz;
 mod licences;
 mod metadata;
 mod process;
@@ -74,6 +75,7 @@ pub(crate) const COMMANDS: &[Command] = &[
     },
     Command { name: "bench", summary: "measure the server", help: bench::HELP, run: bench::run },
     Command { name: "sim", summary: "run the deterministic simulation", help: sim::HELP, run: sim::run },
+    Command { name: "fuzz", summary: "run the fuzz targets", help: fuzz::HELP, run: fuzz::run },
 ];
 
 fn main() -> ExitCode {
