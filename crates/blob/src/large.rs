@@ -3,6 +3,7 @@
 //! What always holds: a byte is copied once, from the chunk it came in into the file it goes to; parity is computed from
 //! there straight into the parity files' buffers. A stripe is staged while the one before is being written.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,11 +13,15 @@ use crate::drive::Drive;
 use crate::erasure::Code;
 use crate::error::{BlobError, ShardFault};
 use crate::layout::piece_len;
-use crate::shard::{FILE_HEADER_BYTES, Identity, encode_file_header, encode_footer, encode_frame_header};
+use crate::shard::{FILE_HEADER_BYTES, FrameHeader, Identity, encode_file_header, encode_footer};
 use crate::sink::{Sink, discard_all, nudge, settle};
 use crate::staging::Stage;
 use crate::store::Store;
 use crate::stripe::Pieces;
+
+/// How much of each shard is copied, encoded and summed before the next part is begun, so that each step finds it in a near
+/// cache.
+const STRIP_BYTES: usize = 32 * 1024;
 
 /// The shard files of a blob being written.
 pub(crate) struct LargeWriter {
@@ -91,20 +96,21 @@ impl LargeWriter {
         let data = usize::from(self.blob.redundancy.data);
         let piece = piece_len(len, self.blob.redundancy.data) as usize;
         self.make_room(piece).await?;
-        let (data_files, parity_files) = self.files.split_at_mut(data);
-        let mut source = Cut::new(chunks);
-        for file in data_files.iter_mut() {
-            file.stage.open_frame(piece);
-            source.fill(file.stage.payload_mut());
+        let mut headers = self.open_frames(piece);
+        let mut sources: Vec<Cut<'_>> = (0..data).map(|number| Cut::from(chunks, number * piece)).collect();
+        for start in (0..piece).step_by(STRIP_BYTES) {
+            let strip = start..piece.min(start + STRIP_BYTES);
+            let (data_files, parity_files) = self.files.split_at_mut(data);
+            for (file, source) in data_files.iter_mut().zip(&mut sources) {
+                source.fill(file.stage.payload_mut(strip.clone()));
+            }
+            let data: Vec<&[u8]> = data_files.iter().map(|file| file.stage.payload(strip.clone())).collect();
+            let mut parity: Vec<&mut [u8]> =
+                parity_files.iter_mut().map(|file| file.stage.payload_mut(strip.clone())).collect();
+            code.encode(&data, &mut parity)?;
+            self.sum(&mut headers, strip);
         }
-        for file in parity_files.iter_mut() {
-            file.stage.open_frame(piece);
-        }
-        let data: Vec<&[u8]> = data_files.iter().map(|file| file.stage.payload()).collect();
-        let mut parity: Vec<&mut [u8]> =
-            parity_files.iter_mut().map(|file| file.stage.payload_mut()).collect();
-        code.encode(&data, &mut parity)?;
-        self.close_frames();
+        self.close_frames(headers);
         Ok(())
     }
 
@@ -112,22 +118,36 @@ impl LargeWriter {
     pub(crate) async fn pieces(&mut self, pieces: &Pieces, len: u32) -> Result<(), BlobError> {
         let piece_len = piece_len(len, self.blob.redundancy.data) as usize;
         self.make_room(piece_len).await?;
+        let mut headers = self.open_frames(piece_len);
         for file in &mut self.files {
             let piece = pieces.get(usize::from(file.shard)).cloned().flatten();
             let piece = piece.unwrap_or_default();
             assert_eq!(piece.len(), piece_len, "a fetched stripe has the pieces that were wanted");
-            file.stage.open_frame(piece_len);
-            file.stage.payload_mut().copy_from_slice(&piece);
+            file.stage.payload_mut(0..piece_len).copy_from_slice(&piece);
         }
-        self.close_frames();
+        self.sum(&mut headers, 0..piece_len);
+        self.close_frames(headers);
         Ok(())
     }
 
-    fn close_frames(&mut self) {
-        for file in &mut self.files {
-            let payload = file.stage.payload();
-            let header = encode_frame_header(&self.blob.id, file.shard, self.stripes, payload);
-            file.stage.close_frame(&header);
+    fn open_frames(&mut self, piece_len: usize) -> Vec<FrameHeader> {
+        let (id, stripe) = (self.blob.id, self.stripes);
+        let open = |file: &mut ShardFile| {
+            file.stage.open_frame(piece_len);
+            FrameHeader::new(&id, file.shard, stripe, piece_len)
+        };
+        self.files.iter_mut().map(open).collect()
+    }
+
+    fn sum(&self, headers: &mut [FrameHeader], strip: Range<usize>) {
+        for (file, header) in self.files.iter().zip(headers) {
+            header.update(file.stage.payload(strip.clone()));
+        }
+    }
+
+    fn close_frames(&mut self, headers: Vec<FrameHeader>) {
+        for (file, header) in self.files.iter_mut().zip(headers) {
+            file.stage.close_frame(&header.encode());
         }
         self.stripes += 1;
     }
@@ -184,16 +204,13 @@ impl LargeWriter {
         descriptor: &[u8],
     ) -> Result<Vec<ShardFault>, BlobError> {
         self.settle().await?;
-        let spare = [0; FILE_HEADER_BYTES];
         for file in &mut self.files {
             if !file.sink.is_alive() {
                 continue;
             }
             let footer = encode_footer(&blob.id, file.shard, blob.size_bytes, descriptor);
-            let empty = Stage::new(&self.store.staging, 0, &spare);
-            let stage = std::mem::replace(&mut file.stage, empty);
-            let (pieces, end) = stage.finish(&footer, self.reserved);
-            file.sink.finish(pieces, end);
+            let (piece, end) = file.stage.finish(&footer, self.reserved);
+            file.sink.finish(piece, end);
         }
         self.settle().await?;
         let faults = self.faults();
@@ -223,8 +240,16 @@ struct Cut<'a> {
 }
 
 impl<'a> Cut<'a> {
-    fn new(chunks: &'a [Bytes]) -> Self {
-        Cut { chunks: chunks.iter(), rest: &[] }
+    /// Behind the first `skip` bytes.
+    fn from(chunks: &'a [Bytes], mut skip: usize) -> Self {
+        let mut chunks = chunks.iter();
+        loop {
+            let Some(chunk) = chunks.next() else { return Cut { chunks, rest: &[] } };
+            match chunk.get(skip..) {
+                Some(rest) => return Cut { chunks, rest },
+                None => skip -= chunk.len(),
+            }
+        }
     }
 
     /// Fills the place with what comes next, and with zeros behind the end.

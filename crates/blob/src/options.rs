@@ -34,7 +34,7 @@ impl Default for BlobOptions {
             segment_bytes_max: 64 << 20,
             reserve_bytes: None,
             straggler_wait: Duration::from_secs(5),
-            staging_pool_bytes_max: 32 << 20,
+            staging_pool_bytes_max: 64 << 20,
             drive_queue_max: 512,
             compact_dead_percent_min: 50,
         }

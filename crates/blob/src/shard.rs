@@ -8,7 +8,7 @@ use env::buffer::BLOCK_BYTES;
 use model::blob::{BlobRef, Redundancy};
 use model::ids::BlobId;
 use model::limits::SHARDS_MAX;
-use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+use xxhash_rust::xxh3::{Xxh3, xxh3_64, xxh3_64_with_seed};
 
 use crate::DESCRIPTOR_BYTES_MAX;
 use crate::error::FormatError;
@@ -138,21 +138,33 @@ pub(crate) fn open_file_header(bytes: &[u8], wanted: &Identity) -> Result<(), Fo
     decode_file_header(bytes)?.expect(wanted, "shard header")
 }
 
-/// What stands before the payload of a frame.
-pub(crate) fn encode_frame_header(
-    id: &BlobId,
-    shard: u8,
-    stripe: u32,
-    payload: &[u8],
-) -> [u8; FRAME_HEADER_BYTES] {
-    let fields = FieldsOut::<FRAME_HEADER_BYTES>::new(FRAME_MAGIC, VERSION)
-        .u8(shard)
-        .u16(0)
-        .u32(stripe)
-        .u32(payload.len() as u32)
-        .fixed(id.bytes());
-    let sum = frame_checksum(fields.so_far(), payload);
-    fields.u64(sum).full()
+/// What stands before the payload of a frame, computed while the payload is put together piece by piece: so it is summed
+/// where it still lies in a near cache.
+pub(crate) struct FrameHeader {
+    fields: FieldsOut<FRAME_HEADER_BYTES>,
+    sum: Xxh3,
+}
+
+impl FrameHeader {
+    pub(crate) fn new(id: &BlobId, shard: u8, stripe: u32, payload_len: usize) -> Self {
+        let fields = FieldsOut::<FRAME_HEADER_BYTES>::new(FRAME_MAGIC, VERSION)
+            .u8(shard)
+            .u16(0)
+            .u32(stripe)
+            .u32(payload_len as u32)
+            .fixed(id.bytes());
+        let sum = Xxh3::with_seed(xxh3_64(fields.so_far()));
+        FrameHeader { fields, sum }
+    }
+
+    /// Takes the next bytes of the payload.
+    pub(crate) fn update(&mut self, payload: &[u8]) {
+        self.sum.update(payload);
+    }
+
+    pub(crate) fn encode(self) -> [u8; FRAME_HEADER_BYTES] {
+        self.fields.u64(self.sum.digest()).full()
+    }
 }
 
 /// The payload's checksum, seeded with that of the header's fields: either can't change alone.

@@ -61,22 +61,22 @@ impl Sink {
 
     /// Begins to write. The operation before must have ended.
     pub(crate) fn write(&mut self, piece: Piece) {
-        self.begin(vec![piece], None);
+        self.begin(piece, None);
     }
 
-    /// Begins to write the last pieces and to commit.
-    pub(crate) fn finish(&mut self, pieces: Vec<Piece>, end: End) {
-        self.begin(pieces, Some(end));
+    /// Begins to write the last piece and to commit.
+    pub(crate) fn finish(&mut self, piece: Piece, end: End) {
+        self.begin(piece, Some(end));
     }
 
-    fn begin(&mut self, pieces: Vec<Piece>, end: Option<End>) {
+    fn begin(&mut self, piece: Piece, end: Option<End>) {
         assert!(self.operation.is_none(), "a shard file has one operation at a time");
         let (Some(drive), Some(new)) = (self.drive.clone(), self.file.take()) else {
             return;
         };
         let repair = self.repair;
         self.operation = Some(Box::pin(async move {
-            let done = operate(&drive, &new, pieces, end).await;
+            let done = operate(&drive, &new, piece, end).await;
             if done.is_err() && repair {
                 drive.discard(&new).await;
             }
@@ -136,13 +136,11 @@ impl Sink {
 async fn operate(
     drive: &Drive,
     new: &NewFile,
-    pieces: Vec<Piece>,
+    (at, bytes): Piece,
     end: Option<End>,
 ) -> Result<(), FaultKind> {
-    for (at, bytes) in pieces {
-        let written = new.file.write_at(at, bytes).await;
-        written.map_err(|error| drive.write_fault(&error))?;
-    }
+    let written = new.file.write_at(at, bytes).await;
+    written.map_err(|error| drive.write_fault(&error))?;
     match end {
         Some(end) => {
             let cut = end.must_cut.then_some(end.len_bytes);

@@ -5,6 +5,7 @@
 //! goes to a drive is written here first.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -93,7 +94,7 @@ pub(crate) struct Stage {
     /// Where the buffer's first byte belongs in the file.
     at: u64,
     /// The payload of the frame being filled.
-    frame: std::ops::Range<usize>,
+    frame: Range<usize>,
 }
 
 impl Stage {
@@ -124,13 +125,16 @@ impl Stage {
         assert!(self.frame.end <= self.buffer.bytes().len(), "the writer has made room for the frame");
     }
 
-    pub(crate) fn payload(&self) -> &[u8] {
-        self.buffer.bytes().get(self.frame.clone()).unwrap_or_default()
+    /// A strip of the open frame's payload.
+    pub(crate) fn payload(&self, strip: Range<usize>) -> &[u8] {
+        let frame = self.buffer.bytes().get(self.frame.clone());
+        frame.and_then(|frame| frame.get(strip)).unwrap_or_default()
     }
 
-    pub(crate) fn payload_mut(&mut self) -> &mut [u8] {
-        let frame = self.frame.clone();
-        self.buffer.bytes_mut().get_mut(frame).unwrap_or_default()
+    /// A strip of the open frame's payload.
+    pub(crate) fn payload_mut(&mut self, strip: Range<usize>) -> &mut [u8] {
+        let frame = self.buffer.bytes_mut().get_mut(self.frame.clone());
+        frame.and_then(|frame| frame.get_mut(strip)).unwrap_or_default()
     }
 
     /// Ends the frame with its header.
@@ -167,26 +171,38 @@ impl Stage {
         self.at = 0;
     }
 
-    /// The last pieces, ending in the footer at the end of a block; and the length of the file. The file is `reserved`
-    /// bytes long already, where that is known, and keeps that length if it is not much longer than it must be.
-    pub(crate) fn finish(mut self, footer: &[u8], reserved: Option<u64>) -> (Vec<Piece>, End) {
+    /// The last piece, ending in the footer at the end of a block; and the length of the file. The file is `reserved`
+    /// bytes long already, where that is known, and keeps that length if it is not much longer than it must be. The stage
+    /// is of no more use then.
+    pub(crate) fn finish(&mut self, footer: &[u8], reserved: Option<u64>) -> (Piece, End) {
         let frames_end = self.at + self.filled as u64;
         let needed = (frames_end + footer.len() as u64).next_multiple_of(BLOCK_BYTES as u64);
         let kept = reserved.filter(|len| (needed..needed + 2 * BLOCK_BYTES as u64).contains(len));
         let len = kept.unwrap_or(needed);
-        let tail_len = (len - self.at) as usize;
-        let mut tail = self.buffer.pool.take(blocks(tail_len).max(BLOCK_BYTES));
-        let (tail_bytes, _) = tail.bytes_mut().split_at_mut(tail_len);
-        tail_bytes.fill(0);
-        let staged = self.buffer.bytes().get(..self.filled).unwrap_or_default();
-        let (head, rest) = tail_bytes.split_at_mut(staged.len());
-        head.copy_from_slice(staged);
-        let (_, end) = rest.split_at_mut(rest.len() - footer.len());
+        let tail = (len - self.at) as usize;
+        self.reserve(tail);
+        let (bytes, _) = self.buffer.bytes_mut().split_at_mut(tail);
+        let (_, rest) = bytes.split_at_mut(self.filled);
+        let (between, end) = rest.split_at_mut(rest.len() - footer.len());
+        between.fill(0);
         end.copy_from_slice(footer);
-        self.filled = 0;
-        let piece = (self.at, Bytes::from_owner(tail).slice(..tail_len));
+        let pool = Arc::clone(&self.buffer.pool);
+        let buffer = std::mem::replace(&mut self.buffer, Staging { buffer: None, pool });
+        let piece = (self.at, Bytes::from_owner(buffer).slice(..tail));
         let end = End { len_bytes: len, must_cut: reserved.is_some_and(|reserved| reserved != len) };
-        (vec![piece], end)
+        (piece, end)
+    }
+
+    /// Moves to a larger buffer if the one at hand is too small for so many bytes.
+    fn reserve(&mut self, len: usize) {
+        if len <= self.buffer.bytes().len() {
+            return;
+        }
+        let mut larger = self.buffer.pool.take(blocks(len));
+        let staged = self.buffer.bytes().get(..self.filled).unwrap_or_default();
+        let (place, _) = larger.bytes_mut().split_at_mut(staged.len());
+        place.copy_from_slice(staged);
+        self.buffer = larger;
     }
 }
 
@@ -224,17 +240,16 @@ mod tests {
                     written.extend_from_slice(&bytes);
                 }
                 stage.open_frame(*len);
-                stage.payload_mut().fill(number as u8);
+                stage.payload_mut(0..*len).fill(number as u8);
                 stage.close_frame(&[9; FRAME_HEADER_BYTES]);
                 expected.extend_from_slice(&[9; FRAME_HEADER_BYTES]);
                 expected.resize(expected.len() + len, number as u8);
             }
-            let (pieces, end) = stage.finish(&footer, None);
-            for (at, bytes) in pieces {
-                prop_assert_eq!(at, written.len() as u64);
-                prop_assert_eq!(bytes.len() % BLOCK_BYTES, 0);
-                written.extend_from_slice(&bytes);
-            }
+            let ((at, bytes), end) = stage.finish(&footer, None);
+            prop_assert_eq!(at, written.len() as u64);
+            prop_assert_eq!(bytes.as_ptr() as usize % BLOCK_BYTES, 0);
+            prop_assert_eq!(bytes.len() % BLOCK_BYTES, 0);
+            written.extend_from_slice(&bytes);
             prop_assert_eq!(written.len() as u64, end.len_bytes);
             prop_assert!(written.starts_with(&expected));
             prop_assert!(written.ends_with(&footer));
