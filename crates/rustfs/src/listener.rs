@@ -43,6 +43,10 @@ const HEADERS_MAX: usize = 128;
 /// Their names and values in bytes, at most; more is 431.
 const HEADER_BYTES_MAX: usize = 32 << 10;
 
+/// HTTP/1: what is read from a connection at once, in bytes. So little that what follows finds it in a near cache, and so
+/// much that system calls do not count.
+const READ_BYTES_MAX: usize = 128 << 10;
+
 /// HTTP/2: requests at once on a connection, and how far a sender may be ahead, in bytes.
 const STREAMS_MAX: u32 = 256;
 const STREAM_WINDOW_BYTES: u32 = 1 << 20;
@@ -131,7 +135,7 @@ pub async fn serve<S: Respond>(
 
 fn http() -> auto::Builder<TokioExecutor> {
     let mut http = auto::Builder::new(TokioExecutor::new());
-    http.http1().max_headers(HEADERS_MAX);
+    http.http1().max_headers(HEADERS_MAX).max_buf_size(READ_BYTES_MAX);
     http.http2()
         .max_concurrent_streams(STREAMS_MAX)
         .initial_stream_window_size(STREAM_WINDOW_BYTES)

@@ -15,6 +15,7 @@ use rustix::io::ReadWriteFlags;
 use tokio::runtime::Handle;
 
 use super::on_pool;
+use super::recycle::ReadBuffers;
 use crate::buffer::{AlignedBuffer, BLOCK_BYTES};
 use crate::{BoxFuture, Entry, File, OpenOptions, Space};
 
@@ -25,10 +26,16 @@ pub struct RealFile {
     direct: bool,
     on_caller: bool,
     runtime: Handle,
+    buffers: Arc<ReadBuffers>,
 }
 
 impl RealFile {
-    pub(super) fn open(path: &Path, options: OpenOptions, runtime: Handle) -> io::Result<Self> {
+    pub(super) fn open(
+        path: &Path,
+        options: OpenOptions,
+        runtime: Handle,
+        buffers: Arc<ReadBuffers>,
+    ) -> io::Result<Self> {
         let opened = match open_with(path, options, options.direct) {
             // Some file systems (tmpfs, some overlays) know no direct I/O: the page cache serves as well, only dearer.
             Err(error) if options.direct && error.kind() == io::ErrorKind::InvalidInput => {
@@ -37,7 +44,7 @@ impl RealFile {
             other => other.map(|file| (file, options.direct)),
         };
         let (file, direct) = opened?;
-        Ok(RealFile { file: Arc::new(file), direct, on_caller: options.on_caller, runtime })
+        Ok(RealFile { file: Arc::new(file), direct, on_caller: options.on_caller, runtime, buffers })
     }
 
     fn run<T: Send + 'static>(
@@ -75,13 +82,14 @@ impl File for RealFile {
         if self.direct {
             return self.run(move |file| read_direct(file, offset, len_bytes));
         }
-        if self.on_caller {
-            return self.run(move |file| read_cached(file, offset, len_bytes));
+        let mut buffer = self.buffers.take(len_bytes);
+        if !self.on_caller && read_without_waiting(&self.file, offset, buffer.bytes_mut()) {
+            return Box::pin(std::future::ready(Ok(buffer.freeze(len_bytes))));
         }
-        match read_without_waiting(&self.file, offset, len_bytes) {
-            Some(bytes) => Box::pin(std::future::ready(Ok(bytes))),
-            None => self.run(move |file| read_cached(file, offset, len_bytes)),
-        }
+        self.run(move |file| {
+            let read = fill(file, offset, buffer.bytes_mut())?;
+            Ok(buffer.freeze(read))
+        })
     }
 
     fn write_at(&self, offset: u64, data: Bytes) -> BoxFuture<'_, io::Result<()>> {
@@ -116,19 +124,11 @@ impl File for RealFile {
     }
 }
 
-fn read_without_waiting(file: &fs::File, offset: u64, len_bytes: usize) -> Option<Bytes> {
-    let mut buffer = vec![0u8; len_bytes];
-    let read = rustix::io::preadv2(file, &mut [IoSliceMut::new(&mut buffer)], offset, ReadWriteFlags::NOWAIT)
-        .ok()?;
-    // A short answer is the end of the file or of what is cached: only the waiting read tells which.
-    (read == len_bytes).then(|| Bytes::from(buffer))
-}
-
-fn read_cached(file: &fs::File, offset: u64, len_bytes: usize) -> io::Result<Bytes> {
-    let mut buffer = vec![0u8; len_bytes];
-    let read = fill(file, offset, &mut buffer)?;
-    buffer.truncate(read);
-    Ok(Bytes::from(buffer))
+/// Whether the page cache has filled the buffer. A short answer is the end of the file or of what is cached: only the
+/// waiting read tells which.
+fn read_without_waiting(file: &fs::File, offset: u64, buffer: &mut [u8]) -> bool {
+    let len = buffer.len();
+    rustix::io::preadv2(file, &mut [IoSliceMut::new(buffer)], offset, ReadWriteFlags::NOWAIT) == Ok(len)
 }
 
 /// Reads whole blocks around what is asked and cuts it out.

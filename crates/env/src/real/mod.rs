@@ -1,6 +1,7 @@
 //! The operating system: its clocks, its random numbers, its threads and its files.
 
 mod file;
+mod recycle;
 
 use std::future::Future;
 use std::io;
@@ -13,6 +14,7 @@ use tokio::runtime::Handle;
 
 use crate::{BoxFuture, Clock, Disk, Entry, Env, File, Network, OpenOptions, Random, Space, Spawn};
 pub use file::RealFile;
+use recycle::ReadBuffers;
 
 /// The real environment, on the runtime that the caller is in.
 #[must_use]
@@ -20,7 +22,7 @@ pub fn env(runtime: &Handle) -> Env {
     Env {
         clock: Arc::new(RealClock::new()),
         random: Arc::new(RealRandom),
-        disk: Arc::new(RealDisk { runtime: runtime.clone() }),
+        disk: Arc::new(RealDisk { runtime: runtime.clone(), buffers: Arc::default() }),
         spawn: Arc::new(RealSpawn { runtime: runtime.clone() }),
         network: Arc::new(InProcess),
     }
@@ -117,6 +119,7 @@ impl Network for InProcess {
 #[derive(Debug)]
 pub struct RealDisk {
     runtime: Handle,
+    buffers: Arc<ReadBuffers>,
 }
 
 impl RealDisk {
@@ -140,15 +143,15 @@ pub(crate) fn on_pool<T: Send + 'static>(
 #[expect(clippy::disallowed_methods, reason = "this is the door to files")]
 impl Disk for RealDisk {
     fn open<'a>(&'a self, path: &'a Path, options: OpenOptions) -> BoxFuture<'a, io::Result<Arc<dyn File>>> {
-        let runtime = self.runtime.clone();
+        let (runtime, buffers) = (self.runtime.clone(), Arc::clone(&self.buffers));
         if options.on_caller {
             return Box::pin(async move {
-                RealFile::open(path, options, runtime).map(|file| Arc::new(file) as Arc<dyn File>)
+                RealFile::open(path, options, runtime, buffers).map(|file| Arc::new(file) as Arc<dyn File>)
             });
         }
         let path = path.to_owned();
         Box::pin(self.blocking(move || {
-            let file: Arc<dyn File> = Arc::new(RealFile::open(&path, options, runtime)?);
+            let file: Arc<dyn File> = Arc::new(RealFile::open(&path, options, runtime, buffers)?);
             Ok(file)
         }))
     }
