@@ -180,12 +180,11 @@ impl<'a> Framing<'a> {
     }
 }
 
+/// The data and the trailers.
+type Decoded = (Vec<u8>, Vec<(String, String)>);
+
 /// The data and the trailers, read from such pieces.
-fn read(
-    pieces: &[&[u8]],
-    client: &Client,
-    sent: &Sent,
-) -> Result<(Vec<u8>, Vec<(String, String)>), BodyError> {
+fn read(pieces: &[&[u8]], client: &Client, sent: &Sent) -> Result<Decoded, BodyError> {
     let is_signed = client.kind == PayloadKind::StreamingSignedTrailer;
     let announced = client.has_checksum.then(|| header_of(ALGORITHM).to_owned()).into_iter().collect();
     let mut decoder =

@@ -101,7 +101,7 @@ fn expect_verified(lines: &Lines<'_>) -> bool {
 }
 
 fn expect_refused_when_changed(lines: &Lines<'_>) {
-    assert!(is_mismatch(check(lines, "another")), "another secret does as well: {lines:?}");
+    assert!(is_mismatch(&check(lines, "another")), "another secret does as well: {lines:?}");
     let mut changes = vec![lines.clone(), lines.clone(), lines.clone(), lines.clone()];
     let [method, path, query, host] = &mut changes[..] else { return };
     method.method.push('X');
@@ -109,7 +109,7 @@ fn expect_refused_when_changed(lines: &Lines<'_>) {
     query.query.push_str("&x=y");
     host.host.push('x');
     for changed in &changes {
-        assert!(is_mismatch(check(changed, SECRET)), "{changed:?} passes for {lines:?}");
+        assert!(is_mismatch(&check(changed, SECRET)), "{changed:?} passes for {lines:?}");
     }
     headers_changed(lines);
 }
@@ -135,7 +135,7 @@ fn headers_changed(lines: &Lines<'_>) {
     }
 }
 
-fn is_mismatch(result: Result<Sender, AuthError>) -> bool {
+fn is_mismatch(result: &Result<Sender, AuthError>) -> bool {
     matches!(result, Err(AuthError::SignatureMismatch(_)))
 }
 
