@@ -50,6 +50,9 @@ mod writer;
 use drive::{Busy, Drive};
 use store::{Set, Store};
 
+pub use drive::offline::{
+    Depth, OfflineDrive, OfflineFault, OfflineFaultKind, OfflineItem, OfflineShard, OfflineVisit,
+};
 pub use error::{BlobError, BlobOpenError, FaultKind, FormatError, ShardFault};
 pub use options::BlobOptions;
 pub use reader::BlobReader;

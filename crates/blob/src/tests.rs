@@ -2,6 +2,7 @@
 
 mod crash;
 mod damage;
+mod offline;
 mod delete;
 mod round;
 

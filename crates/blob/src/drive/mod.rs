@@ -31,6 +31,7 @@ pub(crate) mod format;
 mod health;
 mod index;
 mod inventory;
+pub(crate) mod offline;
 mod open;
 mod recovery;
 mod rewrite;

@@ -59,7 +59,7 @@ async fn make_folders(env: &Env, root: &Path) -> io::Result<()> {
     }
 }
 
-fn segment_number(name: &str) -> Option<u32> {
+pub(super) fn segment_number(name: &str) -> Option<u32> {
     let digits = name.strip_suffix(".seg").filter(|name| name.len() == 16)?;
     u32::try_from(u64::from_str_radix(digits, 16).ok()?).ok()
 }
