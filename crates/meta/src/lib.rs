@@ -24,6 +24,7 @@ pub mod engine;
 mod error;
 pub mod log;
 mod machine;
+pub mod offline;
 mod open;
 mod overlay;
 mod raft;

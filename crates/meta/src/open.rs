@@ -192,7 +192,7 @@ fn load(
 
 /// Takes the side of a partition that its log goes on from, where there is one, and removes the other: a snapshot that was
 /// cut short, or the rows from before one that was not.
-fn take_side(
+pub(crate) fn take_side(
     engine: &Sides,
     partition: PartitionId,
     log: &GroupLog,

@@ -5,7 +5,7 @@
 //! of the items u64, magic`. All little-endian (fjall 3.1.13, `journal/entry.rs`).
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use xxhash_rust::xxh3::Xxh3;
@@ -48,7 +48,7 @@ fn newest(directory: &Path) -> io::Result<Option<PathBuf>> {
 }
 
 /// The offset behind the last whole batch.
-fn end_of_whole(input: &mut impl Read) -> io::Result<u64> {
+pub(super) fn end_of_whole(input: &mut impl Read) -> io::Result<u64> {
     let mut end = 0;
     loop {
         match batch(input) {
@@ -58,6 +58,26 @@ fn end_of_whole(input: &mut impl Read) -> io::Result<u64> {
             Err(error) => return Err(error),
         }
     }
+}
+
+/// What lies behind an offset.
+#[expect(clippy::disallowed_methods, reason = "fjall has files of its own, which no env::Disk knows")]
+pub(super) fn tail(path: &Path, offset: u64) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(offset))?;
+    let mut rest = Vec::new();
+    file.read_to_end(&mut rest)?;
+    Ok(rest)
+}
+
+/// Where a whole batch begins behind bytes that are none.
+pub(super) fn find_whole(bytes: &[u8]) -> Option<u64> {
+    let starts = bytes.iter().enumerate().skip(1).filter(|(_, byte)| **byte == START);
+    starts.map(|(at, _)| at).find_map(|at| {
+        let mut rest = bytes.get(at..)?;
+        // The checksum at its end tells a batch from bytes that happen to look like one.
+        matches!(batch(&mut rest), Ok(Some(_))).then_some(at as u64)
+    })
 }
 
 /// Reads a batch: its length, or `None` where it isn't whole.

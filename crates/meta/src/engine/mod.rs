@@ -20,7 +20,9 @@ mod batch;
 mod conformance;
 mod error;
 pub mod fjall;
+pub mod fjall_files;
 mod fjall_journal;
+pub mod fjall_shadow;
 pub mod memory;
 pub mod redb;
 #[cfg(test)]

@@ -24,6 +24,7 @@ mod batch;
 mod check;
 mod error;
 mod format;
+mod offline;
 mod recovery;
 mod replay;
 mod segment;
@@ -34,6 +35,7 @@ mod writer;
 
 pub use batch::{HardState, LogBatch, LogEntry, LogPosition};
 pub use error::{EntriesError, LogError};
+pub use offline::OfflineLog;
 pub use tail::GroupLog;
 
 use batch::LogRecord;

@@ -88,6 +88,29 @@ impl Segment {
         Ok(found)
     }
 
+    /// Opens what is there for reading alone: nothing is made durable, and nothing removed.
+    pub(super) async fn open_to_read(disk: &dyn Disk, directory: &Path) -> Result<Vec<Contents>, LogError> {
+        let listed = disk.list(directory).await;
+        let mut found = Vec::new();
+        for entry in listed.map_err(|source| failed(directory, "list the directory", source))? {
+            let is_unfinished = entry.size_bytes < u64::from(BLOCKS_MIN) * BLOCK_BYTES as u64;
+            let Some(number) = number_of(&entry.name).filter(|_| !is_unfinished) else {
+                continue;
+            };
+            let path = directory.join(&entry.name);
+            let opened = disk.open(&path, OpenOptions::default()).await;
+            let segment = Segment {
+                file: opened.map_err(|source| failed(&path, "open a segment", source))?,
+                blocks: u32::try_from(entry.size_bytes / BLOCK_BYTES as u64).unwrap_or(u32::MAX),
+                number,
+                path,
+            };
+            let head = SegmentHead::decode(&segment.read(0, 1).await?);
+            found.push(Contents { segment, head });
+        }
+        Ok(found)
+    }
+
     /// Makes a new one, filled with zeros, so that later writes change no metadata of the file system.
     pub(super) async fn create(
         disk: &dyn Disk,

@@ -1,0 +1,223 @@
+//! The metadata of a drive read while no server runs on it: nothing is written on the drive.
+//!
+//! The log is read where it lies. The engine is opened on a copy (see `engine::fjall_shadow`), to which the entries that
+//! the log knows to be committed are applied: so its rows are those that the drive would have after a start.
+
+use std::path::{Path, PathBuf};
+
+use cluster::map::{ClusterMap, raft_id};
+use cluster::placement;
+use env::Env;
+use model::ids::{DriveId, PartitionId};
+
+use crate::engine::fjall::FjallOptions;
+use crate::engine::fjall_files::{EngineFileFault, check_files};
+use crate::engine::fjall_shadow::ShadowEngine;
+use crate::engine::{Engine, EngineBatch, EngineError};
+use crate::log::{GroupLog, LogError, OfflineLog};
+use crate::machine::{Applied, ApplyError, Machine};
+use crate::open::{partitions, take_side};
+use crate::raft::storage::to_raft;
+use crate::sides::Sides;
+
+/// What is wrong with the metadata of a drive.
+#[derive(Debug)]
+pub enum OfflineMetaFault {
+    /// The log can't be read.
+    Log(LogError),
+    /// A file of the engine.
+    EngineFile(EngineFileFault),
+    /// The engine can't be opened, or its files can't be listed.
+    Engine {
+        /// Its folder.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// A partition whose rows and log don't fit each other.
+    Partition {
+        /// Which.
+        partition: PartitionId,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// How far a replica is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Replica {
+    /// The partition.
+    pub partition: PartitionId,
+    /// The last entry whose effects its rows show.
+    pub applied: u64,
+    /// The last entry of its log, and that entry's term.
+    pub last: (u64, u64),
+    /// Whether the drive has a vote in it.
+    pub votes: bool,
+}
+
+/// The metadata of a drive.
+#[derive(Default)]
+pub struct OfflineMeta {
+    /// Its rows, where the engine could be opened, and the copy that they are read from.
+    engine: Option<(Sides, ShadowEngine)>,
+    /// The replicas that the drive holds.
+    pub replicas: Vec<Replica>,
+    /// Whether the last write of the log was cut by a crash: normal after one.
+    pub log_torn: bool,
+    /// What is wrong.
+    pub faults: Vec<OfflineMetaFault>,
+}
+
+impl std::fmt::Debug for OfflineMeta {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OfflineMeta")
+            .field("replicas", &self.replicas)
+            .field("faults", &self.faults)
+            .finish_non_exhaustive()
+    }
+}
+
+impl OfflineMeta {
+    /// Reads what is in `directory` (`<drive>/meta`); `shadow` is where the copy is made, and must not be there.
+    pub async fn read(
+        env: &Env,
+        directory: &Path,
+        drive: DriveId,
+        map: &ClusterMap,
+        shadow: &Path,
+        engine: FjallOptions,
+    ) -> Self {
+        let mut meta = OfflineMeta::default();
+        let log = match OfflineLog::read(&*env.disk, &directory.join("log"), drive).await {
+            Ok(log) => Some(log),
+            Err(error) => {
+                meta.faults.push(OfflineMetaFault::Log(error));
+                None
+            }
+        };
+        meta.log_torn = log.as_ref().is_some_and(|log| log.torn);
+        meta.open_engine(env, &directory.join("engine"), map, shadow, engine);
+        meta.look_at_replicas(drive, map, log.as_ref());
+        meta
+    }
+
+    /// The rows of a partition, where the drive holds it.
+    #[must_use]
+    pub fn rows(&self, partition: PartitionId) -> Option<&dyn Engine> {
+        let is_here = self.replicas.iter().any(|replica| replica.partition == partition);
+        let (sides, _) = self.engine.as_ref().filter(|_| is_here)?;
+        Some(sides)
+    }
+
+    fn open_engine(
+        &mut self,
+        env: &Env,
+        directory: &Path,
+        map: &ClusterMap,
+        shadow: &Path,
+        options: FjallOptions,
+    ) {
+        let Some(directory) = env.disk.native_path(directory) else {
+            return;
+        };
+        let fault = |reason: String| OfflineMetaFault::Engine { path: directory.clone(), reason };
+        let mut faults = Vec::new();
+        let listed = check_files(&directory, &mut |fault| faults.push(fault));
+        self.faults.extend(faults.into_iter().map(OfflineMetaFault::EngineFile));
+        match listed.map_err(|error| error.to_string()).and_then(|()| {
+            ShadowEngine::open(&directory, shadow, options).map_err(|error| with_source(&error))
+        }) {
+            Ok(shadow) => {
+                let sides = Sides::new(shadow.engine(), usize::from(map.partitions) + 1);
+                self.engine = Some((sides, shadow));
+            }
+            Err(reason) => self.faults.push(fault(reason)),
+        }
+    }
+
+    fn look_at_replicas(&mut self, drive: DriveId, map: &ClusterMap, log: Option<&OfflineLog>) {
+        let Some((sides, _)) = &self.engine else {
+            return;
+        };
+        let id = raft_id(&drive);
+        for partition in partitions(map) {
+            let belongs = placement::replica_drives(map, partition).contains(&drive);
+            let group = log.map(|log| log.group(partition));
+            match look_at(sides, partition, id, belongs, group) {
+                Ok(replica) => self.replicas.extend(replica),
+                Err(reason) => self.faults.push(OfflineMetaFault::Partition { partition, reason }),
+            }
+        }
+    }
+}
+
+fn with_source(error: &EngineError) -> String {
+    let source = std::error::Error::source(error);
+    source.map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
+}
+
+/// Compares rows and log, and applies what is committed. `group`: `None` where the log can't be read, so that the rows are
+/// taken as they are; `Some(None)` where it holds nothing of the partition.
+fn look_at(
+    engine: &Sides,
+    partition: PartitionId,
+    id: u64,
+    belongs: bool,
+    group: Option<Option<&GroupLog>>,
+) -> Result<Option<Replica>, String> {
+    let Some(group) = group else {
+        let applied = Applied::load(engine, partition).map_err(|error| error.to_string())?;
+        return Ok(applied.map(|applied| replica(partition, id, &applied, (applied.index, applied.term))));
+    };
+    let group = group.cloned().unwrap_or_default();
+    let (first, last) = (group.base().index, group.last_index());
+    let applied = take_side(engine, partition, &group).map_err(|error| error.to_string())?;
+    let Some(applied) = applied else {
+        let is_waiting = last == 0 && group.hard_state().term > 0;
+        return match (last > 0, belongs && !is_waiting) {
+            (true, _) => Err(format!("the log holds entries {first} to {last}, but there are no rows")),
+            (false, true) => {
+                Err("neither rows nor entries of the log are there, though they belong on this drive".into())
+            }
+            (false, false) => Ok(None),
+        };
+    };
+    if group.term(applied.index) != Ok(applied.term) {
+        let index = applied.index;
+        return Err(format!("the rows go up to entry {index}, but the log holds entries {first} to {last}"));
+    }
+    let machine = catch_up(engine, partition, applied, &group).map_err(|error| error.to_string())?;
+    let term = group.term(last).unwrap_or(0);
+    Ok(Some(replica(partition, id, machine.applied(), (last, term))))
+}
+
+fn replica(partition: PartitionId, id: u64, applied: &Applied, last: (u64, u64)) -> Replica {
+    let votes = applied.voters.contains(&id);
+    Replica { partition, applied: applied.index, last, votes }
+}
+
+/// Applies what the log knows to be committed to the copy.
+fn catch_up(
+    engine: &dyn Engine,
+    partition: PartitionId,
+    applied: Applied,
+    group: &GroupLog,
+) -> Result<Machine, ApplyError> {
+    let mut machine = Machine::new(partition, applied, 0);
+    let mut batch = EngineBatch::default();
+    let (next, end) = (machine.applied().index + 1, group.hard_state().commit.min(group.last_index()) + 1);
+    // The range was compared with what the log holds: it is all there.
+    for entry in group.entries(next, end.max(next), u64::MAX).unwrap_or_default() {
+        let entry = to_raft(entry);
+        let is_command = entry.get_entry_type() == raft::prelude::EntryType::EntryNormal;
+        if is_command && !entry.get_data().is_empty() {
+            machine.apply(engine, entry.get_index(), entry.get_term(), entry.get_data(), &mut batch)?;
+            engine.write(&mut batch)?;
+            machine.batch_written();
+        } else {
+            machine.skip(entry.get_index(), entry.get_term());
+        }
+    }
+    Ok(machine)
+}
