@@ -31,6 +31,14 @@ pub fn init(variable: &dyn Fn(&str) -> Option<String>) -> Option<String> {
     odd
 }
 
+/// As [`init`], for a command that says itself what it finds: without a word from the environment nothing else is heard.
+pub fn init_quietly(variable: &dyn Fn(&str) -> Option<String>) {
+    let is_asked = ["RUST_LOG", "RUSTFS_LOG_LEVEL"].iter().any(|name| variable(name).is_some());
+    if is_asked {
+        init(variable);
+    }
+}
+
 /// A mere level is that of our crates, the others' staying at `warn`; anything else is a filter as it stands.
 fn directives(wanted: &str) -> String {
     let level = wanted.trim().to_ascii_lowercase();

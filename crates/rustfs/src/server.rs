@@ -16,7 +16,9 @@ use crate::announce::Announcement;
 use crate::cli::{self, Asked, ServerArguments};
 use crate::config::{Config, Surroundings};
 use crate::drives::Drives;
+use crate::inspect::command::{self, Said};
 use crate::listener::{self, Bound, ListenError, ListenerOptions, Patience};
+use crate::salvage::{self, SalvageError};
 use crate::shutdown::{self, Signals};
 use crate::wiring::{self, OpenError, Store};
 use crate::{logging, open_files, service_manager};
@@ -40,6 +42,8 @@ enum RunError {
     Listen(#[from] ListenError),
     #[error(transparent)]
     Open(#[from] OpenError),
+    #[error(transparent)]
+    Salvage(#[from] SalvageError),
     #[error("signals can't be received: {0}")]
     Signals(io::Error),
 }
@@ -49,6 +53,8 @@ enum RunError {
 pub fn main(words: Vec<OsString>) -> ExitCode {
     match cli::read(words) {
         Asked::Serve(arguments) => serve(&arguments),
+        Asked::Inspect(arguments) => offline(|runtime| command::run_inspect(runtime, &arguments)),
+        Asked::Salvage(arguments) => offline(|runtime| command::run_salvage(runtime, &arguments)),
         Asked::Say { text, mistake: false } => {
             say(&text);
             ExitCode::SUCCESS
@@ -69,6 +75,29 @@ fn say(text: &str) {
 /// To stderr, where it may be the last that is heard.
 fn complain(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", text.trim_end());
+}
+
+/// A command that looks at drives.
+fn offline(run: impl FnOnce(&Runtime) -> Said) -> ExitCode {
+    let variable = |name: &str| std::env::var(name).ok();
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            complain(&format!(
+                "error: threads can't be started: {error}. Raise the limit of threads (ulimit -u)"
+            ));
+            return ExitCode::from(USAGE);
+        }
+    };
+    logging::init_quietly(&variable);
+    let said = run(&runtime);
+    runtime.shutdown_timeout(LAST_CALLS_TIME_MAX);
+    if said.is_complaint {
+        complain(&said.text)
+    } else {
+        say(&said.text)
+    }
+    said.code
 }
 
 fn serve(arguments: &ServerArguments) -> ExitCode {
@@ -155,6 +184,7 @@ async fn run(env: &Env, mut config: Config) -> Result<(), RunError> {
 
 async fn open(env: &Env, config: &Config) -> Result<(Drives, Store), RunError> {
     let front = wiring::frontend_options(config)?;
+    salvage::refuse_unfinished(env, &config.drives).await?;
     let mut drives = Drives::prepare(env, &config.drives, config.choices).await.map_err(OpenError::from)?;
     let store = Store::open(env, &mut drives, &config.credentials, front).await?;
     Ok((drives, store))

@@ -216,7 +216,7 @@ async fn open_meta(env: &Env, drives: &mut Drives, options: MetaOptions) -> Resu
 }
 
 /// Engines on files, with a share of the memory each.
-fn engines(drives: usize) -> EngineFactory {
+pub(crate) fn engines(drives: usize) -> EngineFactory {
     let share = (ENGINES_BYTES / drives.max(1) as u64).max(ENGINE_BYTES_MIN);
     let usual = FjallOptions::default();
     let options = FjallOptions {

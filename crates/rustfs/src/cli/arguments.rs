@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::help;
+use super::offline::{InspectArguments, SalvageArguments};
 
 /// An S3 object store: one binary that keeps objects on the drives of this machine and speaks S3.
 #[derive(Debug, Parser)]
@@ -22,6 +23,12 @@ pub enum ServerCommand {
     /// Stores and serves objects
     #[command(after_help = help::SERVER)]
     Server(Box<ServerArguments>),
+    /// Looks at drives while no server runs on them: says what is wrong and what to do; writes nothing
+    #[command(after_help = help::INSPECT)]
+    Inspect(InspectArguments),
+    /// Rebuilds lost metadata from the shards: says what would come back, and does it with --write
+    #[command(after_help = help::SALVAGE)]
+    Salvage(SalvageArguments),
 }
 
 impl CommandLine {

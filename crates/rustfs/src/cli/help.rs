@@ -27,3 +27,21 @@ Every flag has a variable, named beside it; the flag counts where both are given
 
 Without credentials of yours, `rustfsadmin` / `rustfssecret` works from this machine alone.
 The server stops on Ctrl-C or SIGTERM after the requests in progress; a second one stops it at once.";
+
+/// After `rustfs inspect --help`.
+pub(super) const INSPECT: &str = "\
+Examples:
+  rustfs inspect /mnt/disk1                   one drive
+  rustfs inspect /mnt/disk{1...4}             all drives: also tells which objects can't be read
+  rustfs inspect --json /mnt/disk{1...4}
+
+Stop the server first. Ends with 0 where the drives are sound, 1 where something was found, 2 where they could not be looked at.";
+
+/// After `rustfs salvage --help`.
+pub(super) const SALVAGE: &str = "\
+For a store whose metadata is gone (the `meta` folders of its drives) while the data is there. Stop the server first.
+
+  rustfs salvage /mnt/disk{1...4}             says what would come back; writes nothing
+  rustfs salvage --write /mnt/disk{1...4}     does it; what there is of the old metadata is moved aside
+
+Ends with 0 where everything that was found is back, 1 where something is not, 2 where it could not be done.";

@@ -3,13 +3,15 @@
 
 mod arguments;
 mod help;
+mod offline;
 
 pub use arguments::{CommandLine, ServerArguments, ServerCommand};
+pub use offline::{InspectArguments, SalvageArguments};
 
 use std::ffi::OsString;
 
 /// Commands of other releases that this one does not have.
-const LATER_COMMANDS: &[&str] = &["info", "tls", "diagnose", "inspect"];
+const LATER_COMMANDS: &[&str] = &["info", "tls", "diagnose"];
 
 /// Switches that take a value or none.
 const SWITCHES: &[&str] =
@@ -23,6 +25,10 @@ const BOOLEANS: &[&str] = &["true", "false", "1", "0", "on", "off", "yes", "no"]
 pub enum Asked {
     /// To serve.
     Serve(Box<ServerArguments>),
+    /// To look at drives.
+    Inspect(InspectArguments),
+    /// To rebuild lost metadata.
+    Salvage(SalvageArguments),
     /// To print a text and end: help, the version, or what is wrong with the words.
     Say {
         /// The text.
@@ -41,6 +47,8 @@ pub fn read(words: Vec<OsString>) -> Asked {
     };
     match CommandLine::read(words) {
         Ok(CommandLine { command: ServerCommand::Server(arguments) }) => Asked::Serve(arguments),
+        Ok(CommandLine { command: ServerCommand::Inspect(arguments) }) => Asked::Inspect(arguments),
+        Ok(CommandLine { command: ServerCommand::Salvage(arguments) }) => Asked::Salvage(arguments),
         Err(error) => Asked::Say { text: error.render().to_string(), mistake: error.use_stderr() },
     }
 }
@@ -54,7 +62,7 @@ fn with_command(words: Vec<OsString>) -> Result<Vec<OsString>, String> {
             "error: `rustfs {first}` is not available yet. A folder of that name is given as ./{first}\n"
         ));
     }
-    if ["server", "help", "--help", "-h", "--version", "-V"].contains(&first.as_str()) {
+    if ["server", "inspect", "salvage", "help", "--help", "-h", "--version", "-V"].contains(&first.as_str()) {
         return Ok(words);
     }
     if !first.is_empty() && !first.starts_with(['-', '.', '/', '~']) && !first.contains('/') {
@@ -93,7 +101,21 @@ mod tests {
     fn volumes(line: &str) -> Vec<String> {
         match asked(line) {
             Asked::Serve(arguments) => arguments.volumes,
-            Asked::Say { text, .. } => panic!("{line}: {text}"),
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_commands_for_drives_take_folders_and_switches() {
+        let Asked::Inspect(inspect) = asked("inspect --json /d{1...4}") else { panic!("no inspect") };
+        assert_eq!((inspect.volumes, inspect.json), (vec!["/d{1...4}".to_owned()], true));
+        let Asked::Salvage(salvage) = asked("salvage --write --replace-metadata /d1 /d2") else {
+            panic!("no salvage")
+        };
+        assert_eq!((salvage.volumes.len(), salvage.write, salvage.replace_metadata), (2, true, true));
+        // Without a drive there is nothing to look at, and metadata is only replaced by what is written.
+        for line in ["inspect", "salvage", "salvage --replace-metadata /d1"] {
+            assert!(matches!(asked(line), Asked::Say { mistake: true, .. }), "{line}");
         }
     }
 

@@ -13,7 +13,7 @@ fn config(line: &str, variables: &[(&str, &str)]) -> Result<Config, ConfigError>
     let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
     let arguments = match cli::read(words) {
         Asked::Serve(arguments) => arguments,
-        Asked::Say { text, .. } => panic!("{text}"),
+        other => panic!("{other:?}"),
     };
     let around = Surroundings {
         variable: &|name| set.get(name).cloned(),

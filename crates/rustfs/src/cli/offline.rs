@@ -1,0 +1,49 @@
+//! The flags of the commands that look at drives while no server runs on them.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// What `rustfs inspect` takes.
+#[derive(Args, Clone, Debug, Default)]
+pub struct InspectArguments {
+    /// The folders of the drives, as the server gets them; one alone is enough, all of them tell more
+    #[arg(value_name = "VOLUMES", required = true)]
+    pub volumes: Vec<String>,
+
+    /// Say everything as JSON
+    #[arg(long)]
+    pub json: bool,
+
+    /// A folder for a copy of what must be written to be read (some MiB a drive) [default: the system's for temporary files]
+    #[arg(long, value_name = "FOLDER")]
+    pub scratch: Option<PathBuf>,
+}
+
+/// What `rustfs salvage` takes.
+#[derive(Args, Clone, Debug, Default)]
+pub struct SalvageArguments {
+    /// The folders of all drives of the store, as the server gets them
+    #[arg(value_name = "VOLUMES", required = true)]
+    pub volumes: Vec<String>,
+
+    /// Build the new metadata and put it in place; without this nothing is written
+    #[arg(long)]
+    pub write: bool,
+
+    /// Go ahead though drives still have metadata: it is moved aside, never deleted
+    #[arg(long, requires = "write")]
+    pub replace_metadata: bool,
+
+    /// Leave all parts as uploads in progress, also where they look like a complete object
+    #[arg(long)]
+    pub parts_as_uploads: bool,
+
+    /// Read and check all data instead of the ends of the shards: takes as long as reading the drives
+    #[arg(long)]
+    pub thorough: bool,
+
+    /// Say everything as JSON
+    #[arg(long)]
+    pub json: bool,
+}
