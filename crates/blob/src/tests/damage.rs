@@ -259,6 +259,20 @@ fn files_from_start() -> crate::status::CursorAt {
     crate::status::CursorAt::Files { folder: 0, after: None }
 }
 
+/// All shards on a drive, in small pages.
+async fn inventory(blobs: &crate::Blobs) -> Vec<crate::FoundShard> {
+    let mut found = Vec::new();
+    let mut cursor = Some(InventoryCursor::start());
+    while let Some(at) = cursor {
+        let page = blobs.inventory(place(1), ever(), at, 4).await.unwrap();
+        assert!(page.shards.len() <= 4);
+        assert!(page.shards.iter().all(|shard| shard.described.is_some()));
+        found.extend(page.shards);
+        cursor = page.next;
+    }
+    found
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_inventory_names_each_shard_once_and_no_pending_one() {
     let bench = Bench::new(2);
@@ -272,23 +286,13 @@ async fn an_inventory_names_each_shard_once_and_no_pending_one() {
     let mut writer = blobs.writer(redundancy(1, 1), None).unwrap();
     writer.write(pattern(2_000, 1)).await.unwrap();
     let written = writer.finish(b"pending").await.unwrap();
-    let mut found = Vec::new();
-    let mut cursor = Some(InventoryCursor::start());
-    while let Some(at) = cursor {
-        let page = blobs.inventory(place(1), ever(), at, 4).await.unwrap();
-        assert!(page.shards.len() <= 4);
-        found.extend(page.shards.into_iter().map(|shard| {
-            assert!(shard.described.is_some());
-            shard.id
-        }));
-        cursor = page.next;
-    }
+    let mut found: Vec<_> = inventory(&blobs).await.iter().map(|shard| shard.id).collect();
     found.sort();
     expected.sort();
     assert_eq!(found, expected, "the pending one is not among them");
     drop(written.pending);
-    let page = blobs.inventory(place(1), ever(), InventoryCursor::start(), 100).await.unwrap();
-    let found = page.shards.iter().find(|shard| shard.id == written.blob.id).unwrap();
+    let shards = inventory(&blobs).await;
+    let found = shards.iter().find(|shard| shard.id == written.blob.id).unwrap();
     blobs.delete_shard(place(1), found.id, found.shard).await.unwrap();
     assert_eq!(blobs.check(&written.blob).await.unwrap().whole.len(), 1);
 }

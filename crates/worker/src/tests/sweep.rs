@@ -142,6 +142,8 @@ fn what_a_drive_missed_in_passing_is_removed_in_the_same_life() {
 fn a_blob_whose_transaction_is_undecided_is_no_orphan() {
     let store = Store::new(1, 3);
     store.live(true, async |env, objects| {
+        // A commit takes longer than a sweep.
+        store.simulation.network().set_delay_max(Duration::from_millis(200));
         for (number, micros) in (0u64..).zip((0..24_000).step_by(300)) {
             let len = if number % 2 == 0 { 5_000 } else { 200_000 };
             let key = format!("{number}");
