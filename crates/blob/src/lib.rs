@@ -39,6 +39,8 @@ mod placement;
 mod reader;
 mod registry;
 mod repair;
+mod room;
+mod scrub;
 mod shard;
 mod sink;
 mod staging;
@@ -57,6 +59,7 @@ pub use error::{BlobError, BlobOpenError, FaultKind, FormatError, ShardFault};
 pub use options::BlobOptions;
 pub use reader::BlobReader;
 pub use registry::PendingBlob;
+pub use scrub::{DriveScrub, ScrubCursor, ScrubFault, ScrubStep};
 pub use status::{
     Census, Compacted, DeleteOutcome, Described, DrivePlace, DriveState, DriveStatus, FoundShard,
     InventoryCursor, InventoryPage, Repaired, SegmentDamage,
@@ -144,7 +147,7 @@ impl Blobs {
     /// # Errors
     /// Where too few shards are whole to rebuild the others.
     pub async fn repair(&self, blob: &BlobRef) -> Result<Repaired, BlobError> {
-        repair::repair(&self.store, blob).await
+        repair::repair(&self.store, blob, &[]).await
     }
 
     /// Shards on a drive made in a time range, a page at a time, for the sweep: none whose blob is pending. Packed shards

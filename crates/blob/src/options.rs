@@ -41,8 +41,9 @@ impl Default for BlobOptions {
     }
 }
 
-/// A sixteenth of a small file system, else 1 GiB or a hundredth, whichever is more.
-const RESERVE_SHARE_MAX: u64 = 16;
+/// An eighth of a small file system, else 1 GiB or a hundredth, whichever is more. Records of deletes, the metadata's log and
+/// its compaction live off the reserve when all else is refused: with less, a full drive could not be emptied.
+const RESERVE_SHARE_MAX: u64 = 8;
 
 impl BlobOptions {
     /// Room that writes leave free on a file system, in bytes.
@@ -71,7 +72,7 @@ mod tests {
     fn the_reserve_scales_with_the_file_system() {
         let options = BlobOptions::default();
         let of = |total_bytes| Space { total_bytes, ..Space::default() };
-        assert_eq!(options.reserve(&of(64 << 20)), 4 << 20);
+        assert_eq!(options.reserve(&of(64 << 20)), 8 << 20);
         assert_eq!(options.reserve(&of(64 << 30)), 1 << 30);
         assert_eq!(options.reserve(&of(10 << 40)), (10 << 40) / 100);
         assert_eq!(options.segment_bytes(&of(1 << 40)), 64 << 20);

@@ -23,7 +23,7 @@ use crate::writer::{file_bytes, packed_parts, sort_answers};
 
 /// Reads and checks every shard.
 pub(crate) async fn check(store: &Arc<Store>, blob: &BlobRef) -> Result<Census, BlobError> {
-    Ok(survey(store, blob).await?.census())
+    Ok(survey(store, blob, &[]).await?.census())
 }
 
 /// The descriptor of a blob, from the first shard that tells it.
@@ -56,7 +56,8 @@ impl Survey {
     }
 }
 
-async fn survey(store: &Arc<Store>, blob: &BlobRef) -> Result<Survey, BlobError> {
+/// Looks at all shards but those that are known to be bad.
+async fn survey(store: &Arc<Store>, blob: &BlobRef, known: &[ShardFault]) -> Result<Survey, BlobError> {
     let mut survey = Survey {
         source: Source::new(store, blob)?,
         whole: Vec::new(),
@@ -65,7 +66,11 @@ async fn survey(store: &Arc<Store>, blob: &BlobRef) -> Result<Survey, BlobError>
         packed: false,
     };
     for shard in 0..blob.redundancy.shards() as u8 {
-        match check_shard(&survey.source, shard).await {
+        let checked = match known.iter().find(|fault| fault.shard == shard) {
+            Some(fault) => Err(fault.kind.clone()),
+            None => check_shard(&survey.source, shard).await,
+        };
+        match checked {
             Ok((descriptor, packed)) => {
                 survey.whole.push(shard);
                 survey.descriptor.get_or_insert(descriptor);
@@ -85,7 +90,7 @@ async fn survey(store: &Arc<Store>, blob: &BlobRef) -> Result<Survey, BlobError>
 async fn check_shard(source: &Arc<Source>, shard: u8) -> Result<(Bytes, bool), FaultKind> {
     let blob = &source.blob;
     let drive = source.drive(shard).ok_or(FaultKind::NoDrive)?;
-    if let Some(bytes) = drive.read_packed(&blob.id, shard, usize::MAX).await? {
+    if let Some(bytes) = drive.read_whole_packed(&blob.id, shard).await? {
         open_packed(&bytes, blob, shard)?;
         let header = check_packed(&bytes)?;
         return Ok((packed_descriptor(&header, &bytes)?, true));
@@ -102,13 +107,17 @@ async fn check_shard(source: &Arc<Source>, shard: u8) -> Result<(Bytes, bool), F
 }
 
 /// Writes anew what can be.
-pub(crate) async fn repair(store: &Arc<Store>, blob: &BlobRef) -> Result<Repaired, BlobError> {
+pub(crate) async fn repair(
+    store: &Arc<Store>,
+    blob: &BlobRef,
+    known: &[ShardFault],
+) -> Result<Repaired, BlobError> {
     // One repair of a blob at a time: two would write the same files. A second one has nothing to do.
     let Some(_repairing) = store.repairing.try_register(blob.id) else {
         let census = check(store, blob).await?;
         return Ok(Repaired { rebuilt: Vec::new(), remaining: census.faults });
     };
-    let survey = survey(store, blob).await?;
+    let survey = survey(store, blob, known).await?;
     let lost: Vec<(u8, Arc<Drive>)> = survey
         .faults
         .iter()

@@ -4,7 +4,7 @@
 //! wait for that, apply what is committed as ONE batch, answer. No thread is handed over to in between. Whatever fails ends
 //! the loop: the drive takes no more writes until it is opened again.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -86,6 +86,8 @@ pub(crate) struct DriveLoop {
     /// Secret seed of the memories of recent rows.
     pub(crate) seed: u64,
     pub(crate) turn: Turn,
+    /// Why it ended, where the drive failed: for those who ask later.
+    pub(crate) failed: Arc<OnceLock<String>>,
 }
 
 /// Memory of a turn, used again by the next.
@@ -112,10 +114,15 @@ impl DriveLoop {
             }
             // The engine stays open for those who read from it: where this replica led, it holds everything that was
             // acknowledged until another one leads.
-            Err(failure) => error!(
-                %drive, %failure,
-                "the drive takes no more metadata: it is out of writing until the server starts again"
-            ),
+            Err(failure) => {
+                let failure = with_causes(&failure);
+                error!(
+                    %drive, %failure,
+                    "the drive takes no more metadata: check the drive, then start the server again. The others go on \
+                     without it"
+                );
+                let _ = self.failed.set(failure);
+            }
         }
     }
 
@@ -361,4 +368,13 @@ impl DriveLoop {
             }
         }
     }
+}
+
+/// What failed, down to what the operating system said.
+fn with_causes(failure: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(failure.source(), |cause| cause.source());
+    causes.fold(failure.to_string(), |text, cause| {
+        let cause = cause.to_string();
+        if text.ends_with(&cause) { text } else { format!("{text}: {cause}") }
+    })
 }

@@ -202,6 +202,13 @@ impl Meta {
         leader.is_some_and(|leader| leader.events.as_ref().is_some_and(|events| !events.is_closed()))
     }
 
+    /// The drives whose metadata takes no more writes since one failed, each with what failed.
+    #[must_use]
+    pub fn failed_drives(&self) -> Vec<(DriveId, String)> {
+        let loops = self.loops.lock();
+        loops.iter().filter_map(|running| Some((running.drive, running.failed.get()?.clone()))).collect()
+    }
+
     /// Whether a drive has a vote in every partition that belongs on it: then it holds all that was acknowledged of them, or
     /// gets it with the next entry. False while a new drive is being filled, and where a leader can't be asked.
     #[must_use]

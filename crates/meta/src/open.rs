@@ -1,8 +1,8 @@
 //! Opening the metadata of a store: every drive, then every partition on it, then the loops.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 
 use cluster::map::{ClusterMap, raft_id};
 use cluster::placement;
@@ -258,6 +258,9 @@ fn applied_of(drives: &[OpenDrive], partition: PartitionId) -> impl Iterator<Ite
 pub(crate) struct RunningLoop {
     pub(crate) events: mpsc::Sender<Event>,
     pub(crate) end: env::BoxFuture<'static, ()>,
+    pub(crate) drive: DriveId,
+    /// Why it ended, where the drive failed.
+    pub(crate) failed: Arc<OnceLock<String>>,
 }
 
 /// Starts the loops of the drives and lets the wanted leaders stand for election.
@@ -282,11 +285,12 @@ pub(crate) fn start(
         let (Some(events), Some(sender)) = (queues.remove(&id), senders.get(&id).cloned()) else {
             continue;
         };
-        let name = format!("rustfs-meta-{:.6}", drive.id.to_string());
+        let (drive_id, name) = (drive.id, format!("rustfs-meta-{:.6}", drive.id.to_string()));
         let the_loop = drive_loop(env, drive, map, views, network.clone(), events, sender.clone())
             .map_err(std::io::Error::other)?;
+        let failed = Arc::clone(&the_loop.failed);
         let end = env.spawn.thread(&name, Box::pin(the_loop.run()))?;
-        running.push(RunningLoop { events: sender, end });
+        running.push(RunningLoop { events: sender, end, drive: drive_id, failed });
     }
     for (partition, candidate) in candidates {
         if let Some(candidate) = senders.get(&candidate) {
@@ -347,6 +351,7 @@ fn drive_loop(
         sender,
         seed,
         turn: Turn::default(),
+        failed: Arc::default(),
     })
 }
 

@@ -62,6 +62,17 @@ impl Objects {
         for drive in drives.iter().filter(|drive| drive.state != DriveState::Ok) {
             health.reasons.push(describe(drive));
         }
+        for (failed, reason) in self.inner.meta.failed_drives() {
+            let is_failed = |drive: &&DriveStatus| {
+                let set = map.sets.get(usize::from(drive.place.set));
+                set.and_then(|set| set.get(usize::from(drive.place.slot))) == Some(&failed)
+            };
+            let path = drives.iter().find(is_failed).and_then(|drive| drive.path.as_ref());
+            let name = path.map_or_else(|| failed.to_string(), |path| path.display().to_string());
+            health.reasons.push(format!(
+                "drive {name} takes no metadata since a write of it failed ({reason}): check it, then start the server again"
+            ));
+        }
     }
 }
 

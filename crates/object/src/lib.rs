@@ -32,6 +32,7 @@ mod part;
 mod put;
 mod readers;
 mod reclaim;
+mod scrub;
 pub mod salvage;
 mod sweep;
 mod tables;

@@ -71,6 +71,11 @@ impl Objects {
         })
     }
 
+    /// Refuses new rows while too many drives are full; deletes are not asked.
+    pub(crate) fn check_room(&self, class: model::object::StorageClass) -> Result<(), ObjectError> {
+        Ok(self.inner.blobs.check_room(self.redundancy(class))?)
+    }
+
     /// Adds bytes to a sink; beyond `inline_bytes_max` they go into a blob.
     pub(crate) async fn sink(
         &self,
@@ -172,6 +177,10 @@ impl PutWriter {
             owner: self.request.owner.clone(),
         };
         let landed = self.sink.land(&self.objects, &descriptor).await?;
+        if !matches!(landed, Landed::Blob(_)) {
+            // What has bytes of its own asked for room when its writer was made.
+            self.objects.check_room(self.request.storage_class)?;
+        }
         let (attributes, apart) = content::place_attributes(self.request.attributes);
         let version = ObjectVersion {
             id: VersionId::NULL,

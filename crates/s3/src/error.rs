@@ -483,7 +483,11 @@ fn unavailable(message: &'static str) -> S3Error {
 }
 
 fn of_blob(error: &BlobError) -> S3Error {
-    tracing::error!(%error, "bytes cannot be read or written");
+    match error {
+        // The drive has told the log when it became full: once, and not with every request.
+        BlobError::TooFewDrives { full: 1.., .. } => tracing::debug!(%error, "no room for a write"),
+        _ => tracing::error!(%error, "bytes cannot be read or written"),
+    }
     match error {
         BlobError::TooFewDrives { full: 1.., .. } => unavailable(
             "Too few drives have room for this write: delete objects, or add drives. Reading goes on.",

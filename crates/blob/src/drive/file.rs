@@ -66,7 +66,7 @@ impl Drive {
         len_bytes: Option<u64>,
         repair: bool,
     ) -> Result<NewFile, FaultKind> {
-        self.takes(len_bytes.unwrap_or(0))?;
+        self.health.take(len_bytes.unwrap_or(0))?;
         let last = self.file_path(&id, shard);
         let path = match repair {
             // A name of its own, so that a repair that was given up can't get in the way of the next.

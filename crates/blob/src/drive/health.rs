@@ -21,25 +21,36 @@ struct Known {
     space_at: Option<Duration>,
     /// The drive said so itself, whatever the numbers say.
     refused: bool,
+    /// Whether the log has been told that it is full.
+    told_full: bool,
 }
 
 /// The state of a drive.
 #[derive(Debug)]
 pub(crate) struct Health {
+    /// The drive's name in the log.
+    drive: String,
     known: Mutex<Known>,
     reserve_bytes: u64,
 }
 
 impl Health {
-    pub(crate) fn new(space: Space, reserve_bytes: u64, now: Duration) -> Self {
-        Health { known: Mutex::new(Known { space, space_at: Some(now), ..Known::default() }), reserve_bytes }
+    pub(crate) fn new(drive: String, space: Space, reserve_bytes: u64, now: Duration) -> Self {
+        let known = Known { space, space_at: Some(now), ..Known::default() };
+        let health = Health { drive, known: Mutex::new(known), reserve_bytes };
+        health.tell(&mut health.known.lock());
+        health
     }
 
     /// No more writes.
     pub(crate) fn poison(&self, reason: String) {
         let mut known = self.known.lock();
         if known.poison.is_none() {
-            tracing::error!(%reason, "a drive is poisoned: it takes no more writes until it is opened anew");
+            tracing::error!(
+                drive = %self.drive, %reason,
+                "the drive takes no more writes, as nobody knows what a failed one left on it: check the drive, then \
+                 start the server again"
+            );
             known.poison = Some(reason);
         }
     }
@@ -53,6 +64,7 @@ impl Health {
         let mut known = self.known.lock();
         known.refused = true;
         known.space_at = None;
+        self.tell(&mut known);
     }
 
     /// What the file system says of its room.
@@ -64,6 +76,29 @@ impl Health {
         known.refused &= !(came_back || roomy);
         known.space = space;
         known.space_at = Some(now);
+        self.tell(&mut known);
+    }
+
+    /// Tells the log when the drive becomes full and when it is no more: once each.
+    fn tell(&self, known: &mut Known) {
+        let (drive, free_bytes) = (&self.drive, known.space.free_bytes);
+        let is_full = known.refused || free_bytes < self.reserve_bytes;
+        if is_full && !known.told_full {
+            known.told_full = true;
+            tracing::warn!(
+                %drive, free_bytes, reserve_bytes = self.reserve_bytes,
+                "the drive is full: it is read and objects on it can be deleted, but it takes no more bytes until there \
+                 is room. Delete objects, or add room"
+            );
+        } else if known.told_full && !known.refused && free_bytes >= self.near() {
+            known.told_full = false;
+            tracing::info!(%drive, free_bytes, "the drive has room again: it takes writes");
+        }
+    }
+
+    /// Below this only small writes go through: an operator had better know before they stop.
+    fn near(&self) -> u64 {
+        self.reserve_bytes.saturating_add(self.reserve_bytes / 4)
     }
 
     /// Whether it is time to ask for the room; says yes to one caller a time.
@@ -83,6 +118,15 @@ impl Health {
         if known.poison.is_none() && !known.refused && roomy { Ok(()) } else { Err(FaultKind::NotWritable) }
     }
 
+    /// As [`Health::takes`], for bytes that are written now: they count as gone before the file system is asked again, or a
+    /// second's worth of large files would eat up the reserve.
+    pub(crate) fn take(&self, bytes: u64) -> Result<(), FaultKind> {
+        self.takes(bytes)?;
+        let mut known = self.known.lock();
+        known.space.free_bytes = known.space.free_bytes.saturating_sub(bytes);
+        Ok(())
+    }
+
     pub(crate) fn space(&self) -> Space {
         self.known.lock().space
     }
@@ -92,9 +136,7 @@ impl Health {
         if let Some(reason) = &known.poison {
             return DriveState::Poisoned { reason: reason.clone() };
         }
-        // Near the reserve only small writes go through: an operator had better know before they stop.
-        let near = self.reserve_bytes.saturating_add(self.reserve_bytes / 4);
-        if known.refused || known.space.free_bytes < near {
+        if known.refused || known.space.free_bytes < self.near() {
             return DriveState::Full;
         }
         DriveState::Ok
@@ -111,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_drive_is_full_before_it_is_full_and_comes_back() {
-        let health = Health::new(space(500), 100, Duration::ZERO);
+        let health = Health::new("d".into(), space(500), 100, Duration::ZERO);
         assert!(health.takes(400).is_ok());
         assert!(health.takes(401).is_err());
         health.note_space(space(99), Duration::ZERO);
@@ -121,8 +163,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_taken_counts_before_the_file_system_is_asked_again() {
+        let health = Health::new("d".into(), space(500), 100, Duration::ZERO);
+        assert!(health.take(300).is_ok());
+        assert!(health.take(101).is_err());
+        assert!(health.take(100).is_ok());
+        health.note_space(space(350), Duration::ZERO);
+        assert!(health.take(250).is_ok());
+    }
+
+    #[test]
     fn poison_stays() {
-        let health = Health::new(space(500), 100, Duration::ZERO);
+        let health = Health::new("d".into(), space(500), 100, Duration::ZERO);
         health.poison("sync".into());
         health.note_space(space(900), Duration::ZERO);
         assert!(health.takes(0).is_err());
@@ -131,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_drive_that_refused_is_asked_again_when_room_came_back() {
-        let health = Health::new(space(150), 100, Duration::ZERO);
+        let health = Health::new("d".into(), space(150), 100, Duration::ZERO);
         health.note_full();
         health.note_space(space(150), Duration::ZERO);
         assert!(health.takes(0).is_err());

@@ -110,7 +110,7 @@ impl Drive {
     }
 
     /// The next folders there are, and where to go on after them.
-    async fn folders_from(&self, from: u32) -> Result<(Vec<u16>, Option<u32>), FaultKind> {
+    pub(super) async fn folders_from(&self, from: u32) -> Result<(Vec<u16>, Option<u32>), FaultKind> {
         let mut folders = Vec::new();
         for high in self.numbers_in(&self.shards).await? {
             if u32::from(high) < from >> 8 {

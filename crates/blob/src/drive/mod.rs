@@ -15,8 +15,8 @@ use tokio::sync::mpsc::{self, Sender};
 
 use self::format::record_len;
 use self::health::Health;
-use self::index::Location;
 pub(crate) use self::inventory::{Busy, read_end as file_end};
+pub(crate) use self::scrub::Walk;
 use self::segment_loop::{Job, SegmentLoop, Work};
 use self::segments::Segments;
 use crate::error::{BlobOpenError, FaultKind};
@@ -35,6 +35,7 @@ pub(crate) mod offline;
 mod open;
 mod recovery;
 mod rewrite;
+mod scrub;
 mod segment_loop;
 mod segments;
 
@@ -78,7 +79,7 @@ impl Drive {
         let (health, next_number, segment_bytes) = match opened {
             Ok(opened) => {
                 let reserve = options.reserve(&opened.space);
-                let health = Health::new(opened.space, reserve, now);
+                let health = Health::new(path.display().to_string(), opened.space, reserve, now);
                 if let Some(reason) = opened.poison {
                     health.poison(reason);
                 }
@@ -86,7 +87,7 @@ impl Drive {
                 (health, opened.next_number, bytes)
             }
             Err(error) => {
-                let health = Health::new(Space::default(), 0, now);
+                let health = Health::new(path.display().to_string(), Space::default(), 0, now);
                 health.poison(format!("{} can't be opened: {error}", root.display()));
                 (health, 0, options.segment_bytes(&Space::default()))
             }

@@ -84,9 +84,9 @@ pub(crate) async fn read_segment(
     Ok(Ok(Contents { header, data_end: scan.data_end, entries: scan.entries, sealed: false, faults }))
 }
 
-type Footing = Result<(SegmentFooter, Result<Vec<Entry>, FormatError>), FormatError>;
+pub(super) type Footing = Result<(SegmentFooter, Result<Vec<Entry>, FormatError>), FormatError>;
 
-async fn read_footer(file: &Arc<dyn File>, number: u32, len: u64) -> io::Result<Footing> {
+pub(super) async fn read_footer(file: &Arc<dyn File>, number: u32, len: u64) -> io::Result<Footing> {
     let at = len.saturating_sub(SEGMENT_FOOTER_BYTES as u64);
     let bytes = file.read_at(at, SEGMENT_FOOTER_BYTES).await?;
     let footer = match SegmentFooter::decode(&bytes, number, len) {

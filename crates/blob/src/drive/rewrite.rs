@@ -41,7 +41,7 @@ impl Drive {
     }
 
     /// Appends elsewhere what must be kept; durable when it returns.
-    async fn move_out(&self, segment: &Arc<Segment>) -> Result<u64, FaultKind> {
+    pub(super) async fn move_out(&self, segment: &Arc<Segment>) -> Result<u64, FaultKind> {
         let mut flight = Flight::new(self);
         for entry in self.tombstones_of(segment).await? {
             if let RecordKind::Tombstone { target } = entry.kind
@@ -103,7 +103,7 @@ impl Drive {
         });
     }
 
-    async fn remove_segment(&self, segment: &Arc<Segment>) -> io::Result<()> {
+    pub(super) async fn remove_segment(&self, segment: &Arc<Segment>) -> io::Result<()> {
         let live = segment.live_bytes.load(Ordering::Relaxed);
         assert_eq!(live, 0, "all that lived in a segment has been moved");
         let path = segment_path(&self.segments.folder, segment.number());

@@ -88,10 +88,20 @@ pub(crate) struct SegmentLoop {
 
 /// Why a batch can't be written.
 enum Refusal {
-    /// There is no room for a new segment.
+    /// There is no room for it. Nothing of what was there before is in doubt.
     Full,
     /// The drive's state is unknown now.
     Failed(&'static str, io::Error),
+}
+
+impl Refusal {
+    /// From a write or a new name; never from a sync: what a failed sync leaves is unknown, whatever the reason.
+    fn of_write(what: &'static str, error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Refusal::Full,
+            _ => Refusal::Failed(what, error),
+        }
+    }
 }
 
 /// What is done when a batch is synced.
@@ -176,39 +186,32 @@ impl SegmentLoop {
             batch.clear(); // Dropped tickets are failures.
             return;
         }
-        let needs_room = batch.iter().any(|job| matches!(job.work, Work::Put { .. }));
-        match self.make_room(batch, needs_room).await {
-            Ok(()) => {}
-            Err(Refusal::Full) => {
-                self.health.note_full();
-                // Without the puts what is left may use the reserve: it is what gives room back.
-                batch.retain(|job| !matches!(job.work, Work::Put { .. }));
-                if batch.is_empty() || self.make_room(batch, false).await.is_err() {
-                    batch.clear();
-                    return;
-                }
-            }
-            Err(Refusal::Failed(what, error)) => {
-                self.fail(what, &error);
-                batch.clear();
-                return;
-            }
+        if let Err(Refusal::Failed(what, error)) = self.make_room_for(batch).await {
+            self.fail(what, &error);
         }
-        let Some(active) = &mut self.active else {
+        let Some(active) = self.active.as_mut().filter(|_| !batch.is_empty()) else {
             batch.clear();
             return;
         };
+        let records = active.entries.len();
         let (bytes, done) = active.encode(&self.segments, batch);
         let written = if bytes.is_empty() { Ok(()) } else { active.append(bytes).await };
-        match written {
-            Ok(()) => self.apply(done),
-            Err(error) => {
-                let outcome = Err(FaultKind::io(&error));
-                self.fail("a segment could not be written or synced", &error);
-                for done in done {
-                    done.ticket.answer(outcome.clone());
-                }
+        let outcome = match written {
+            Ok(()) => return self.apply(done),
+            Err(Refusal::Full) => {
+                active.entries.truncate(records);
+                // The next batch goes to the same place. Should it be shorter and the segment never be sealed, a start takes what
+                // is left behind it for records: whole shards, at worst of a blob that nobody refers to.
+                self.health.note_full();
+                Err(FaultKind::NotWritable)
             }
+            Err(Refusal::Failed(what, error)) => {
+                self.fail(what, &error);
+                Err(FaultKind::io(&error))
+            }
+        };
+        for done in done {
+            done.ticket.answer(outcome.clone());
         }
     }
 
@@ -235,6 +238,21 @@ impl SegmentLoop {
                 Effect::Nothing => {}
             }
             done.ticket.answer(Ok(()));
+        }
+    }
+
+    /// Sees to it that there is a segment with room for the batch, or for what of it gives room back.
+    async fn make_room_for(&mut self, batch: &mut Vec<Job>) -> Result<(), Refusal> {
+        let needs_room = batch.iter().any(|job| matches!(job.work, Work::Put { .. }));
+        match self.make_room(batch, needs_room).await {
+            Err(Refusal::Full) => self.health.note_full(),
+            other => return other,
+        }
+        // Without the puts what is left may use the reserve: it is what gives room back.
+        batch.retain(|job| !matches!(job.work, Work::Put { .. }));
+        match batch.is_empty() {
+            true => Ok(()),
+            false => self.make_room(batch, false).await,
         }
     }
 
@@ -273,11 +291,13 @@ impl SegmentLoop {
         let next_number = number.checked_add(1).ok_or(Refusal::Full)?;
         let header = SegmentHeader { number, salt: self.env.random.number() };
         let path = segment_path(&self.segments.folder, number);
-        let failed = |error| Refusal::Failed("a segment could not be made", error);
+        const WHAT: &str = "a segment could not be made";
+        let failed = |error| Refusal::Failed(WHAT, error);
+        let unwritten = |error| Refusal::of_write(WHAT, error);
         let disk = &self.env.disk;
         let options =
             OpenOptions { write: true, create_new: true, on_caller: true, ..OpenOptions::default() };
-        let file = disk.open(&path, options).await.map_err(failed)?;
+        let file = disk.open(&path, options).await.map_err(unwritten)?;
         if let Err(error) = file.allocate(room_bytes).await {
             tracing::warn!(path = %path.display(), %error, "there is no room for a segment");
             disk.remove(&path).await.map_err(failed)?;
@@ -288,7 +308,11 @@ impl SegmentLoop {
         for (place, byte) in first.iter_mut().zip(header.encode()) {
             *place = byte;
         }
-        file.write_at(0, Bytes::from(first)).await.map_err(failed)?;
+        if let Err(error) = file.write_at(0, Bytes::from(first)).await {
+            // Without a header it would be found damaged once it is not the newest any more.
+            disk.remove(&path).await.map_err(failed)?;
+            return Err(unwritten(error));
+        }
         file.sync().await.map_err(failed)?;
         disk.sync_directory(&self.segments.folder).await.map_err(failed)?;
         let reading = disk.open(&path, OpenOptions::default()).await.map_err(failed)?;
@@ -409,14 +433,16 @@ impl Active {
         location
     }
 
-    async fn append(&mut self, bytes: Vec<u8>) -> io::Result<()> {
+    async fn append(&mut self, bytes: Vec<u8>) -> Result<(), Refusal> {
         let end = self.at + bytes.len() as u64;
         assert!(
             end <= self.room_end && end.is_multiple_of(BLOCK_BYTES as u64),
             "a batch lies in the room reserved for it"
         );
-        self.file.write_at(self.at, Bytes::from(bytes)).await?;
-        self.file.sync().await?;
+        let written = self.file.write_at(self.at, Bytes::from(bytes)).await;
+        written.map_err(|error| Refusal::of_write("a segment could not be written", error))?;
+        let synced = self.file.sync().await;
+        synced.map_err(|error| Refusal::Failed("a segment could not be synced", error))?;
         self.at = end;
         self.batch += 1;
         Ok(())

@@ -97,6 +97,11 @@ impl Segments {
         self.map.read().get(&number).cloned()
     }
 
+    /// The first segment of that number or a higher one.
+    pub(crate) fn next_from(&self, number: u32) -> Option<Arc<Segment>> {
+        self.map.read().range(number..).next().map(|(_, segment)| Arc::clone(segment))
+    }
+
     /// Takes a segment off the map. Nothing may be alive in it.
     pub(crate) fn forget(&self, number: u32) {
         if let Some(segment) = self.map.write().remove(&number) {
