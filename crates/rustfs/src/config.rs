@@ -5,6 +5,7 @@
 
 mod credentials;
 mod later;
+mod scrub;
 mod settings;
 
 pub use credentials::{RootKeys, SecretText};
@@ -58,6 +59,8 @@ pub struct Config {
     pub connections_max: usize,
     /// Requests at once.
     pub requests_max: usize,
+    /// How drives are scrubbed.
+    pub scrub: worker::ScrubOptions,
     /// Whether the console is wanted.
     pub console: bool,
     /// What the operator should know, in sentences.
@@ -147,6 +150,7 @@ impl Config {
             at_once(settings.get("", None, &["RUSTFS_API_MAX_CONNECTIONS"]), CONNECTIONS_DEFAULT)?;
         let requests = settings.get("--api-requests-max", arguments.api_requests_max.as_deref(), REQUESTS);
         let requests_max = at_once(requests, REQUESTS_DEFAULT)?;
+        let scrub = scrub::read(arguments, &mut settings)?;
         let console =
             settings.flag("--console-enable", arguments.console_enable.as_deref(), CONSOLE, true)?;
         Ok(Config {
@@ -159,6 +163,7 @@ impl Config {
             choices,
             connections_max,
             requests_max,
+            scrub,
             console,
             warnings: settings.warnings,
         })

@@ -21,7 +21,7 @@ use model::ids::DriveId;
 use object::{Objects, ObjectsOptions};
 use s3::{Frontend, FrontendOptions, Peer, ResponseBody, Subnet};
 use thiserror::Error;
-use worker::Workers;
+use worker::{ScrubOptions, Workers};
 
 use crate::config::{Config, RootKeys};
 use crate::drives::{Drives, DrivesError};
@@ -70,6 +70,8 @@ pub struct StorageOptions {
     pub blobs: BlobOptions,
     /// How objects are kept.
     pub objects: ObjectsOptions,
+    /// How drives are scrubbed.
+    pub scrub: ScrubOptions,
 }
 
 /// A store that is open.
@@ -108,6 +110,7 @@ impl StorageOptions {
             watch: None,
             blobs: BlobOptions::default(),
             objects: ObjectsOptions::for_replicas(drives.map.replicas),
+            scrub: ScrubOptions::default(),
         }
     }
 }
@@ -118,7 +121,7 @@ impl Storage {
     /// # Errors
     /// Where it can't be opened.
     pub async fn open(env: &Env, drives: &mut Drives, options: StorageOptions) -> Result<Self, OpenError> {
-        let StorageOptions { engines, log, watch, blobs, objects } = options;
+        let StorageOptions { engines, log, watch, blobs, objects, scrub } = options;
         let list = drives.present().map(|(slot, id, path)| MetaDrive {
             refilling: drives.refilling.contains(&slot),
             ..MetaDrive::new(id, path.join("meta"))
@@ -129,7 +132,7 @@ impl Storage {
         let blobs = open_blobs(env, drives, blobs).await?;
         drives.finish(env).await?;
         let objects = Objects::new(env.clone(), Arc::clone(&meta), blobs.clone(), objects);
-        let workers = worker::start(env, &objects);
+        let workers = worker::start_with(env, &objects, scrub);
         Ok(Storage { meta, blobs, objects, workers })
     }
 
@@ -173,8 +176,9 @@ impl Store {
         drives: &mut Drives,
         credentials: &RootKeys,
         front: FrontendOptions,
+        scrub: ScrubOptions,
     ) -> Result<Self, OpenError> {
-        let options = StorageOptions::of(drives);
+        let options = StorageOptions { scrub, ..StorageOptions::of(drives) };
         let storage = Storage::open(env, drives, options).await?;
         let objects = storage.objects.clone();
         let iam = Arc::new(Iam::new(RootCredentials {

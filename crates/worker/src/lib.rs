@@ -18,15 +18,20 @@ mod heal;
 mod reclaim;
 mod refill;
 mod runner;
+mod scrub;
+mod scrub_state;
 mod sweep;
 
 pub use refill::REFILL_FILE;
 pub use runner::{Progress, Worker};
+pub use scrub::{ScrubBoard, ScrubOptions, ScrubStatus};
+pub use scrub_state::{Position, ScrubState};
 
 /// The workers of a store.
 pub struct Workers {
     stop: watch::Sender<bool>,
     ends: Vec<BoxFuture<'static, ()>>,
+    scrubs: ScrubBoard,
 }
 
 impl std::fmt::Debug for Workers {
@@ -35,10 +40,17 @@ impl std::fmt::Debug for Workers {
     }
 }
 
-/// Starts them. A store that is open for reading only has none.
+/// As [`start_with`], with the usual scrubs.
 #[must_use]
 pub fn start(env: &Env, objects: &Objects) -> Workers {
+    start_with(env, objects, ScrubOptions::default())
+}
+
+/// Starts them. A store that is open for reading only has none.
+#[must_use]
+pub fn start_with(env: &Env, objects: &Objects, scrub: ScrubOptions) -> Workers {
     let stop = watch::Sender::new(false);
+    let scrubs = ScrubBoard::default();
     let mut ends = Vec::new();
     if !objects.meta().is_read_only() {
         let workers: Vec<Box<dyn Worker>> = vec![
@@ -48,15 +60,22 @@ pub fn start(env: &Env, objects: &Objects) -> Workers {
             Box::new(compaction::Compaction::new(objects.clone())),
             Box::new(refill::Refill::new(env.clone(), objects.clone())),
             Box::new(sweep::Sweep::new(env.clone(), objects.clone())),
+            Box::new(scrub::Scrub::new(env.clone(), objects.clone(), scrub, scrubs.clone())),
         ];
         for worker in workers {
             ends.push(env.spawn.task(Box::pin(runner::run(env.clone(), worker, stop.subscribe()))));
         }
     }
-    Workers { stop, ends }
+    Workers { stop, ends, scrubs }
 }
 
 impl Workers {
+    /// How far the scrubs of the drives are, and what they found.
+    #[must_use]
+    pub fn scrubs(&self) -> &ScrubBoard {
+        &self.scrubs
+    }
+
     /// Lets each finish its step and ends it.
     pub async fn stop(self) {
         self.stop.send_replace(true);

@@ -77,6 +77,14 @@ pub struct ServerArguments {
     #[arg(long, value_name = "NUMBER")]
     pub api_requests_max: Option<String>,
 
+    /// From the end of a drive's scrub to the next one: 14d, 12h, 30m, 10s; off: never [RUSTFS_SCRUB_INTERVAL] [default: 14d]
+    #[arg(long, value_name = "TIME")]
+    pub scrub_interval: Option<String>,
+
+    /// Bytes of each drive that a scrub reads in a second [RUSTFS_SCRUB_RATE] [default: 32MiB]
+    #[arg(long, value_name = "BYTES")]
+    pub scrub_rate: Option<String>,
+
     /// The web console: comes with a later release [RUSTFS_CONSOLE_ENABLE] [default: true]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub console_enable: Option<String>,
