@@ -124,6 +124,7 @@ impl World {
             watch: self.watches.promises.clone(),
             blobs: blob_options(),
             objects: ObjectsOptions { inline_bytes_max: 1024 },
+            scrub: Default::default(),
             ..StorageOptions::of(&drives)
         };
         let storage = Storage::open(env, &mut drives, options).await?;
