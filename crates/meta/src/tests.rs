@@ -1,4 +1,5 @@
-//! Partitions over simulated drives: transactions, crashes, lost drives, new drives.
+//! Partitions over simulated drives: transactions, crashes, lost drives, new drives. `RUSTFS_TEST_SEEDS=N` runs N seeds of those
+//! tests that begin from one.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -60,6 +61,12 @@ struct Store {
 }
 
 const P: PartitionId = PartitionId(1);
+
+/// So many seeds from the first one on, or as many as are asked for.
+fn seeds(first: u64, usual: u64) -> std::ops::Range<u64> {
+    let asked = std::env::var("RUSTFS_TEST_SEEDS").ok().and_then(|count| count.parse().ok());
+    first..first + asked.unwrap_or(usual)
+}
 
 impl Store {
     fn new(seed: u64, drives: usize) -> Self {
@@ -272,14 +279,14 @@ fn crash_and_look(seed: u64, drives: usize, crash: Crash) {
 
 #[test]
 fn a_power_cut_loses_nothing_that_was_acknowledged() {
-    for seed in 0..40 {
+    for seed in seeds(0, 40) {
         crash_and_look(seed, [1, 3, 4][seed as usize % 3], Crash::PowerCut);
     }
 }
 
 #[test]
 fn a_kill_loses_nothing_that_was_acknowledged() {
-    for seed in 100..110 {
+    for seed in seeds(100, 10) {
         crash_and_look(seed, [1, 4][seed as usize % 2], Crash::Kill);
     }
 }
@@ -355,7 +362,7 @@ fn a_new_drive_is_filled_and_then_counts() {
 
 #[test]
 fn messages_that_are_late_lost_or_cut_off_lose_nothing() {
-    for seed in 0..12 {
+    for seed in seeds(0, 12) {
         let store = Store::new(700 + seed, [3, 4, 5][seed as usize % 3]);
         let ids: Vec<u64> = store.map.sets[0].iter().map(cluster::map::raft_id).collect();
         let ending = store.simulation.run(async |env| {
@@ -393,5 +400,34 @@ fn messages_that_are_late_lost_or_cut_off_lose_nothing() {
             meta.close().await;
         });
         ending.finished();
+    }
+}
+
+#[test]
+fn two_runs_of_a_seed_are_identical_through_elections_too() {
+    let run = |seed: u64| {
+        let store = Store::new(seed, [3, 4][seed as usize % 2]);
+        let ending = store.simulation.run(async |env| {
+            let meta = store.open(&env, &store.all(), true).await;
+            let writers = (0..8u64).map(|writer| {
+                let meta = &meta;
+                async move {
+                    for number in 0..20 {
+                        put(meta, writer * 100 + number).await.unwrap();
+                    }
+                }
+            });
+            let trouble = async {
+                env.clock.sleep(std::time::Duration::from_millis(2)).await;
+                store.simulation.disks().fail_writes("/d2/meta/log", u64::MAX);
+            };
+            futures_util::future::join(futures_util::future::join_all(writers), trouble).await;
+            meta.close().await;
+        });
+        ending.finished();
+        store.simulation.disks().trace()
+    };
+    for seed in seeds(9900, 10) {
+        assert_eq!(run(seed), run(seed), "seed {seed}");
     }
 }

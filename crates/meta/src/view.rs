@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use env::Clock;
 use model::ids::PartitionId;
-use tokio::sync::{mpsc, watch};
+use parking_lot::RwLock;
+use tokio::sync::{Notify, mpsc};
 
 use crate::drive_loop::Event;
 use crate::engine::Engine;
@@ -47,28 +48,30 @@ impl std::fmt::Debug for Leader {
 #[derive(Debug)]
 pub(crate) struct PartitionView {
     partition: PartitionId,
-    leader: watch::Sender<Option<Arc<Leader>>>,
+    leader: RwLock<Option<Arc<Leader>>>,
+    /// Wakes those who wait in the order in which they came (a `watch` does so in an order of its own dice, which no seed
+    /// brings back).
+    changed: Notify,
 }
 
 impl PartitionView {
     pub(crate) fn new(partition: PartitionId) -> Self {
-        PartitionView { partition, leader: watch::Sender::new(None) }
+        PartitionView { partition, leader: RwLock::default(), changed: Notify::new() }
     }
 
     /// A replica has become leader and has applied an entry of its term.
     pub(crate) fn set(&self, leader: Leader) {
-        self.leader.send_if_modified(|current| {
-            let newer = current.as_ref().is_none_or(|current| current.term < leader.term);
-            if newer {
-                *current = Some(Arc::new(leader));
-            }
-            newer
-        });
+        let mut current = self.leader.write();
+        if current.as_ref().is_none_or(|current| current.term < leader.term) {
+            *current = Some(Arc::new(leader));
+            drop(current);
+            self.changed.notify_waiters();
+        }
     }
 
     /// The leader, if there is one.
     pub(crate) fn current(&self) -> Option<Arc<Leader>> {
-        self.leader.borrow().clone()
+        self.leader.read().clone()
     }
 
     /// The leader, as soon as there is one.
@@ -84,23 +87,25 @@ impl PartitionView {
         self.partition
     }
 
-    /// Ends when there is a leader of a higher term than `term`.
-    pub(crate) async fn deposed(&self, term: u64) {
-        let mut changes = self.leader.subscribe();
-        // The sender is this view's own: it does not go away meanwhile.
-        let _ = changes.wait_for(|leader| leader.as_ref().is_some_and(|leader| leader.term > term)).await;
-    }
-
     /// A leader of a higher term than `term`, as soon as there is one.
     pub(crate) async fn leader_after(&self, term: u64, clock: &dyn Clock) -> Result<Arc<Leader>, MetaError> {
-        let mut changes = self.leader.subscribe();
-        let newer = changes.wait_for(|leader| leader.as_ref().is_some_and(|leader| leader.term > term));
         tokio::select! {
             biased;
-            found = newer => found.ok().and_then(|leader| leader.clone()),
-            () = clock.sleep(LEADER_WAIT) => None,
+            leader = self.deposed(term) => Ok(leader),
+            () = clock.sleep(LEADER_WAIT) => Err(MetaError::NoLeader { partition: self.partition }),
         }
-        .ok_or(MetaError::NoLeader { partition: self.partition })
+    }
+
+    /// As [`PartitionView::leader_after`], however long it takes.
+    pub(crate) async fn deposed(&self, term: u64) -> Arc<Leader> {
+        loop {
+            // Before the look, so that no change comes in between unnoticed: `notify_waiters` wakes whoever has one.
+            let changed = self.changed.notified();
+            if let Some(leader) = self.current().filter(|leader| leader.term > term) {
+                return leader;
+            }
+            changed.await;
+        }
     }
 }
 

@@ -27,8 +27,10 @@ use crate::machine::{Applied, ApplyError, Machine, Outcome};
 use crate::seeks::Seeks;
 use crate::view::{Leader, PartitionView};
 
-/// Ticks (of the loop) without word from a leader after which a replica stands for election; up to twice as many.
+/// Ticks (of the loop) without word from a leader after which a replica may vote for another one.
 const ELECTION_TICKS: usize = 20;
+/// Ticks by which each replica waits longer than the one before it until it stands for election itself.
+const PRECEDENCE_TICKS: usize = 2;
 /// Ticks between two signs of life of a leader.
 const HEARTBEAT_TICKS: usize = 5;
 /// Bytes of entries in one message.
@@ -59,6 +61,15 @@ struct Waiting {
     index: u64,
     term: u64,
     reply: Reply,
+}
+
+/// Ticks after which a replica that hears of no leader stands for election. Not raft's dice, which no seed brings back: each has
+/// its own number, so two do not stand at once again and again, and the one that should lead comes first.
+fn patience_ticks(raft_id: u64, wanted: &[u64]) -> usize {
+    // Those that are on their way out come last.
+    let others = || wanted.len() + (raft_id % 8) as usize;
+    let precedence = wanted.iter().position(|id| *id == raft_id).unwrap_or_else(others);
+    ELECTION_TICKS + PRECEDENCE_TICKS * (1 + precedence)
 }
 
 /// A group on one drive.
@@ -105,9 +116,12 @@ impl Group {
     /// As recovered.
     pub(crate) fn new(options: GroupOptions) -> raft::Result<Self> {
         let GroupOptions { partition, raft_id, log, applied, wanted, view, seed, seeks } = options;
+        let patience = patience_ticks(raft_id, &wanted);
         let config = Config {
             id: raft_id,
             election_tick: ELECTION_TICKS,
+            min_election_tick: patience,
+            max_election_tick: patience + 1,
             heartbeat_tick: HEARTBEAT_TICKS,
             applied: applied.index,
             max_size_per_msg: MESSAGE_BYTES_MAX,

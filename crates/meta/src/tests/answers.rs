@@ -62,7 +62,7 @@ fn leaders_change(seed: u64) {
 
 #[test]
 fn what_is_answered_as_not_done_is_not_there() {
-    for seed in 0..8 {
+    for seed in seeds(0, 8) {
         leaders_change(seed);
     }
 }
@@ -100,7 +100,7 @@ fn all_is_answered(seed: u64, trouble: impl Fn(&Store, usize)) {
 
 #[test]
 fn while_the_drive_of_the_leader_fails_every_write_is_answered_for_certain() {
-    for seed in 9100..9120 {
+    for seed in seeds(9100, 20) {
         all_is_answered(seed, |store, slot| {
             store.simulation.disks().fail_writes(format!("/d{}/meta/log", slot + 1), u64::MAX);
         });
@@ -109,7 +109,7 @@ fn while_the_drive_of_the_leader_fails_every_write_is_answered_for_certain() {
 
 #[test]
 fn while_the_leader_is_cut_off_every_write_is_answered_for_certain() {
-    for seed in 9200..9220 {
+    for seed in seeds(9200, 20) {
         all_is_answered(seed, |store, slot| {
             let id = |slot: usize| cluster::map::raft_id(&store.map.sets[0][slot]);
             for other in (0..4).filter(|other| *other != slot) {
