@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::arguments::{Accepts, Arguments};
 use crate::failure::Failure;
 use crate::steps::Steps;
-use crate::{process, run};
+use crate::{process, run, sim};
 
 pub(crate) const HELP: &str = "\
 Sets up what the tests need and runs them all.
@@ -19,12 +19,14 @@ Usage: cargo xtask test [--only <name>] [-- <arguments of pytest>]
 
 Steps, in this order (all of them run, whatever fails; those that need a failed one fail with it):
   rust      cargo test for all crates
+  sim       the simulation with what docs/reliability.md says of CI
   binary    builds the server for release
   packages  looks for the Debian packages the tests need, and installs those that are missing (as root)
   python    a virtual environment in .venv with what tests/requirements.txt lists
   e2e       the tests in tests/, against the real server
 
   --only rust     the tests of all crates
+  --only sim      the simulation, and its own tests
   --only e2e      the tests in tests/ (with the steps they need)
   --only <crate>  the tests of one crate, such as `meta`
   --only <file>   one file of tests/: `guide` for tests/test_guide.py
@@ -51,6 +53,10 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
     let mut steps = Steps::new("test");
     if let Chosen::Everything | Chosen::Rust(_) = &chosen {
         steps.step("rust", "mend the failing tests above", || rust(&root, &chosen));
+    }
+    if chosen == Chosen::Everything || chosen == Chosen::Rust(Some("sim".to_string())) {
+        let advice = "run what is printed above with `cargo xtask sim` and --trace";
+        steps.step("sim", advice, || sim::in_ci(&root));
     }
     match &chosen {
         Chosen::Everything => end_to_end(&mut steps, &root, Path::new("tests"), &arguments.rest),

@@ -1,33 +1,18 @@
 //! Content that differs for every write, so that what is read tells which write it came from.
 
-use std::sync::OnceLock;
-
 use bytes::Bytes;
 use env::simulated::Generator;
 use md5::{Digest, Md5};
 use model::etag::ETag;
 use object::{ContentDigest, ContentFacts};
 
-/// All content is cut out of one long random run.
-const RUN_BYTES: usize = 16 << 20;
-
-/// How the runs of all seeds begin to be filled.
-const RUN_SEED: u64 = 1;
-
-/// So many bytes that only this number has.
+/// So many bytes that only this number has, if they are a few at least.
 #[must_use]
 pub fn content(number: u64, len_bytes: usize) -> Bytes {
-    // Filled once and never changed: all threads may read it.
-    static RUN: OnceLock<Bytes> = OnceLock::new();
-    let run = RUN.get_or_init(|| {
-        let mut generator = Generator::new(RUN_SEED);
-        (0..RUN_BYTES / 8).flat_map(|_| generator.number().to_le_bytes()).collect()
-    });
-    let start = Generator::new(number).below((RUN_BYTES - len_bytes) as u64) as usize;
-    let mut bytes = run.slice(start..start + len_bytes).to_vec();
-    for (byte, of_number) in bytes.iter_mut().zip(number.to_le_bytes()) {
-        *byte = of_number;
-    }
+    let mut generator = Generator::new(number);
+    let words = (0..len_bytes.div_ceil(8)).flat_map(|_| generator.number().to_le_bytes());
+    let mut bytes: Vec<u8> = words.collect();
+    bytes.truncate(len_bytes);
     bytes.into()
 }
 

@@ -16,6 +16,8 @@ use parking_lot::Mutex;
 
 /// Sees what an engine is about to be told.
 pub trait EngineWatch: Send + Sync {
+    /// A drive's engine was opened in a directory.
+    fn opened(&self, drive: DriveId, directory: &Path);
     /// A batch is about to be written on a drive.
     fn writes(&self, drive: DriveId, batch: &EngineBatch);
 }
@@ -38,6 +40,9 @@ impl Engines {
     pub fn factory(&self, disks: &SimulatedDisks, watch: Option<Arc<dyn EngineWatch>>) -> EngineFactory {
         let (stores, disks) = (Arc::clone(&self.stores), disks.clone());
         Arc::new(move |drive: DriveId, directory: &Path| {
+            if let Some(watch) = &watch {
+                watch.opened(drive, directory);
+            }
             let inner = stores.lock().entry(drive).or_default().open();
             let engine: Arc<dyn Engine> = Arc::new(SteppedEngine {
                 inner,

@@ -70,7 +70,7 @@ pub enum Effect {
 
 /// An operation on a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Operation {
+pub struct KeyEvent {
     /// When it was asked for.
     pub invoked: Moment,
     /// When it was answered; the end of time where it was not.
@@ -85,7 +85,7 @@ pub struct History {
     /// What it held then.
     pub initial: Value,
     /// What happened since, in the order in which it was asked for.
-    pub operations: Vec<Operation>,
+    pub operations: Vec<KeyEvent>,
 }
 
 /// A write under way.
@@ -223,8 +223,7 @@ impl Oracle {
     pub fn begin(&mut self, key: &str, value: Value, condition: Condition) -> Ticket {
         let invoked = self.tick();
         self.operations += 1;
-        let operation =
-            Operation { invoked, returned: Moment::MAX, effect: Effect::Unsure(value, condition) };
+        let operation = KeyEvent { invoked, returned: Moment::MAX, effect: Effect::Unsure(value, condition) };
         self.keys.entry(key.to_owned()).or_default().operations.push(operation);
         Ticket { key: key.to_owned(), invoked }
     }
@@ -253,7 +252,7 @@ impl Oracle {
     pub fn read(&mut self, key: &str, invoked: Moment, value: Value) {
         let returned = self.tick();
         self.operations += 1;
-        let operation = Operation { invoked, returned, effect: Effect::Read(value) };
+        let operation = KeyEvent { invoked, returned, effect: Effect::Read(value) };
         let operations = &mut self.keys.entry(key.to_owned()).or_default().operations;
         let at = operations.partition_point(|other| other.invoked < invoked);
         operations.insert(at, operation);
@@ -280,7 +279,7 @@ impl History {
                 Effect::Read(_) | Effect::Refused(_) => None,
             })
         };
-        let is_done = |operation: &Operation| matches!(operation.effect, Effect::Wrote(..));
+        let is_done = |operation: &KeyEvent| matches!(operation.effect, Effect::Wrote(..));
         let is_last =
             |returned: Moment| !writes().any(|(other, _)| is_done(other) && other.invoked > returned);
         let mut values: Vec<Value> =

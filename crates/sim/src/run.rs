@@ -5,23 +5,33 @@ use std::cell::RefCell;
 use std::panic::AssertUnwindSafe;
 
 use env::Env;
-use env::simulated::{Crash, Ending, Generator};
+use env::simulated::{Crash, Ending, Generator, Operation};
 
+use crate::campaign::MISHAPS;
 use crate::invariants;
 use crate::oracle::{Oracle, Violation};
 use crate::workload::{self, Load};
-use crate::world::{Server, World};
+use crate::world::{Server, Trace, World};
 
 /// Lives with clients.
 const LIVES: u64 = 4;
 const LOAD: Load = Load { clients: 8, steps: 8 };
-/// Disk operations of a life, about: crashes are drawn from these.
-const OPERATIONS: u64 = 2500;
+/// Operations of a life on each drive and once more, about: crashes and mishaps are drawn from these.
+const OPERATIONS_PER_DRIVE: u64 = 150;
 /// Disk operations of a start, about.
 pub(crate) const OPERATIONS_OF_START: u64 = 150;
 
+/// What drives do while clients are at it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weather {
+    /// Nothing unusual.
+    Calm,
+    /// One of them is struck in each life.
+    Storm,
+}
+
 /// What became of a seed or of a crash point.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// Everything that happened on the drives, as one number.
     pub trace: u64,
@@ -31,8 +41,12 @@ pub struct Report {
     pub client_operations: u64,
     /// Crashes.
     pub crashes: u64,
+    /// Promises of raft that were looked at.
+    pub raft_looks: u64,
     /// What was found wrong, the first first.
     pub violations: Vec<Violation>,
+    /// What happened on the drives, where it was asked for.
+    pub operations: Vec<Operation>,
 }
 
 /// How many drives a seed has.
@@ -43,8 +57,8 @@ pub fn drives(seed: u64) -> usize {
 
 /// Runs a seed.
 #[must_use]
-pub fn seed(seed: u64) -> Report {
-    caught(|| lives(seed))
+pub fn seed(seed: u64, weather: Weather, trace: Trace) -> Report {
+    caught(|| lives(seed, weather, trace))
 }
 
 /// A panic of the server or of a check is a violation.
@@ -53,12 +67,12 @@ pub fn caught(run: impl FnOnce() -> Report) -> Report {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let what = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic").to_owned();
         let violations = vec![Violation { invariant: "panic", what }];
-        Report { trace: 0, disk_operations: 0, client_operations: 0, crashes: 0, violations }
+        Report { violations, ..Report::default() }
     })
 }
 
-fn lives(seed: u64) -> Report {
-    let world = World::new(seed, drives(seed));
+fn lives(seed: u64, weather: Weather, trace: Trace) -> Report {
+    let world = World::new(seed, drives(seed), trace);
     let oracle = RefCell::new(Oracle::default());
     let mut generator = Generator::new(seed ^ 0xc0_ffee);
     let mut crashes = 0;
@@ -68,21 +82,26 @@ fn lives(seed: u64) -> Report {
             break;
         }
         let crash = if generator.chance(1, 4) { Crash::Kill } else { Crash::PowerCut };
-        let most = if generator.chance(1, 3) { OPERATIONS_OF_START } else { OPERATIONS };
+        let operations = OPERATIONS_PER_DRIVE * (world.drives() as u64 + 1);
+        let most = if generator.chance(1, 3) { OPERATIONS_OF_START } else { operations };
         world.simulation.disks().crash_after(1 + generator.below(most), crash);
         let clients = generator.number();
-        let ending = world.simulation.run(async |env| match world.open(&env).await {
-            Ok(server) => {
-                invariants::recovered(server.objects(), &env, &oracle).await;
-                workload::run(server.objects(), &env, &oracle, clients, LOAD).await;
+        let (_, mishap) = MISHAPS[generator.below(MISHAPS.len() as u64) as usize];
+        let struck = 1 + generator.below(operations);
+        let ending = world.simulation.run(async |env| {
+            let Some(server) = start(&world, &env, &oracle).await else { return };
+            invariants::recovered(server.objects(), &env, &oracle).await;
+            if weather == Weather::Storm {
+                oracle.borrow_mut().is_faulty = true;
+                world.simulation.disks().mishap_at(struck, mishap);
             }
-            Err(error) => {
-                oracle.borrow_mut().violate("answers", format!("the server does not start: {error}"))
-            }
+            workload::run(server.objects(), &env, &oracle, clients, LOAD).await;
         });
         note_ending(&oracle, &ending);
         crashes += 1;
+        world.end_mishaps();
         world.crash(crash);
+        oracle.borrow_mut().is_faulty = false;
     }
     last_life(&world, &oracle);
     report(&world, oracle, crashes)
@@ -146,12 +165,17 @@ pub fn note_ending<T>(oracle: &RefCell<Oracle>, ending: &Ending<T>) {
 /// What there is to say of it.
 #[must_use]
 pub fn report(world: &World, oracle: RefCell<Oracle>, crashes: u64) -> Report {
-    let oracle = oracle.into_inner();
+    let mut oracle = oracle.into_inner();
+    for what in world.raft_order.violations() {
+        oracle.violate("raft_order", what);
+    }
     Report {
         trace: world.simulation.disks().trace(),
         disk_operations: world.simulation.disks().operations(),
         client_operations: oracle.operations,
         crashes,
+        raft_looks: world.raft_order.looked(),
         violations: oracle.violations,
+        operations: world.simulation.disks().kept_operations(),
     }
 }

@@ -12,14 +12,14 @@ use blob::BlobOptions;
 use cluster::start::Choices;
 use env::Env;
 use env::simulated::{Crash, Simulation};
-use meta::Watch;
 use meta::log::LogOptions;
 use model::ids::DriveId;
 use object::{Objects, ObjectsOptions};
 use rustfs::drives::Drives;
 use rustfs::wiring::{OpenError, Storage, StorageOptions};
 
-use crate::engine::{EngineWatch, Engines};
+use crate::engine::Engines;
+use crate::invariants::raft_order::RaftOrder;
 
 /// Room of a drive.
 const DRIVE_BYTES: u64 = 1 << 30;
@@ -30,13 +30,16 @@ const PARTITIONS: u16 = 2;
 /// Simulated time that a life may take: far more than any needs, so that one that waits for ever is found.
 const LIFE_MAX: Duration = Duration::from_secs(1800);
 
-/// Who sees what the server promises and writes.
-#[derive(Clone, Default)]
-pub struct Watches {
-    /// Raft's promises.
-    pub promises: Option<Arc<dyn Watch>>,
-    /// What engines are told.
-    pub engines: Option<Arc<dyn EngineWatch>>,
+/// Of so many promises of raft one is looked at.
+const RAFT_LOOKS: u64 = 16;
+
+/// How much is kept of what happens on the drives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trace {
+    /// One number.
+    Number,
+    /// Every operation besides.
+    Operations,
 }
 
 /// A machine with drives: what outlives a crash.
@@ -45,7 +48,8 @@ pub struct World {
     pub simulation: Simulation,
     /// What the metadata engines keep.
     pub engines: Engines,
-    watches: Watches,
+    /// Holds replicas to raft's rules of order.
+    pub raft_order: Arc<RaftOrder>,
     drives: usize,
 }
 
@@ -87,15 +91,14 @@ fn blob_options() -> BlobOptions {
 impl World {
     /// With so many empty drives.
     #[must_use]
-    pub fn new(seed: u64, drives: usize) -> Self {
+    pub fn new(seed: u64, drives: usize, trace: Trace) -> Self {
         let mut simulation = Simulation::with_drives(seed, drives, DRIVE_BYTES);
         simulation.set_life_max(LIFE_MAX);
-        World { simulation, engines: Engines::default(), watches: Watches::default(), drives }
-    }
-
-    /// Lets these see what the server does from its next life on.
-    pub fn watch(&mut self, watches: Watches) {
-        self.watches = watches;
+        if trace == Trace::Operations {
+            simulation.disks().keep_operations();
+        }
+        let raft_order = Arc::new(RaftOrder::new(simulation.disks().clone(), RAFT_LOOKS));
+        World { simulation, engines: Engines::default(), raft_order, drives }
     }
 
     /// How many drives there are.
@@ -119,9 +122,9 @@ impl World {
         let choices = Choices { partitions: Some(PARTITIONS), ..Choices::default() };
         let mut drives = Drives::prepare(env, &paths, choices).await?;
         let options = StorageOptions {
-            engines: self.engines.factory(self.simulation.disks(), self.watches.engines.clone()),
+            engines: self.engines.factory(self.simulation.disks(), Some(self.raft_order.clone())),
             log: log_options,
-            watch: self.watches.promises.clone(),
+            watch: Some(self.raft_order.clone()),
             blobs: blob_options(),
             objects: ObjectsOptions { inline_bytes_max: 1024 },
             scrub: Default::default(),
@@ -129,6 +132,16 @@ impl World {
         };
         let storage = Storage::open(env, &mut drives, options).await?;
         Ok(Server { drives, storage })
+    }
+
+    /// Drives that were struck are as they were, but for what is on them.
+    pub fn end_mishaps(&self) {
+        let disks = self.simulation.disks();
+        disks.disarm_mishap();
+        for drive in (1..=self.drives).map(|number| format!("d{number}")) {
+            disks.return_drive(&drive);
+            disks.resume(&drive);
+        }
     }
 
     /// The process ends between two lives, or has ended by a crash: what is not durable is lost, as the crash says.

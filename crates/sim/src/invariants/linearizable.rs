@@ -6,7 +6,7 @@
 
 use hashbrown::HashSet;
 
-use crate::oracle::{Effect, History, Moment, Operation, Value};
+use crate::oracle::{Effect, History, KeyEvent, Moment, Value};
 
 /// Looks for an order.
 ///
@@ -26,7 +26,7 @@ pub fn check(key: &str, history: &History) -> Result<(), String> {
 }
 
 struct Search<'a> {
-    operations: &'a [Operation],
+    operations: &'a [KeyEvent],
     /// A bit for every operation that has its place.
     done: Vec<u64>,
     seen: HashSet<(Vec<u64>, Value)>,
@@ -101,7 +101,7 @@ mod tests {
     }
 
     fn history(operations: &[(Moment, Moment, Effect)]) -> History {
-        let operation = |(invoked, returned, effect): &(Moment, Moment, Effect)| Operation {
+        let operation = |(invoked, returned, effect): &(Moment, Moment, Effect)| KeyEvent {
             invoked: *invoked,
             returned: *returned,
             effect: *effect,

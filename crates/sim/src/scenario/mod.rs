@@ -14,7 +14,7 @@ use crate::invariants;
 use crate::oracle::{Condition, Oracle};
 use crate::run::{self, Report, caught, note_ending};
 use crate::workload::{BUCKETS, Client};
-use crate::world::{Server, World};
+use crate::world::{Server, Trace, World};
 
 mod compaction;
 mod complete;
@@ -115,6 +115,12 @@ impl Scenario {
         }
     }
 
+    /// The one of that name.
+    #[must_use]
+    pub fn find(name: &str) -> Option<Self> {
+        SCENARIOS.into_iter().find(|scenario| scenario.name() == name)
+    }
+
     /// The numbers of drives on which it makes sense.
     #[must_use]
     pub fn drives(self) -> &'static [usize] {
@@ -179,7 +185,7 @@ impl Case {
     pub fn steps(self) -> u64 {
         let mut steps = 0;
         let report = caught(|| {
-            let (world, oracle) = self.before(false);
+            let (world, oracle) = self.before(false, Trace::Number);
             let begun = RefCell::new(world.simulation.disks().operations());
             let ending = self.live(&world, &oracle, || {
                 *begun.borrow_mut() = world.simulation.disks().operations();
@@ -198,21 +204,22 @@ impl Case {
 
     /// Runs it with a blow at one of its steps, 1 for the first.
     #[must_use]
-    pub fn at(self, step: u64, blow: Blow) -> Report {
+    pub fn at(self, step: u64, blow: Blow, trace: Trace) -> Report {
         caught(|| match blow {
-            Blow::Crash => self.crash_at(step),
-            Blow::Mishap(mishap) => self.suffer_at(step, mishap),
+            Blow::Crash => self.crash_at(step, trace),
+            Blow::Mishap(mishap) => self.suffer_at(step, mishap, trace),
         })
     }
 
-    fn crash_at(self, step: u64) -> Report {
-        let (world, oracle) = self.before(false);
+    fn crash_at(self, step: u64, trace: Trace) -> Report {
+        let (world, oracle) = self.before(false, trace);
         let mut fate = Generator::new(self.seed ^ step << 16);
         let crash = if fate.chance(1, 4) { Crash::Kill } else { Crash::PowerCut };
         let arm = || world.simulation.disks().crash_after(step, crash);
         let ending = self.live(&world, &oracle, arm);
         note_ending(&oracle, &ending);
         world.crash(crash);
+        oracle.borrow_mut().is_faulty = false;
         let mut crashes = 1;
         if fate.chance(1, 3) {
             world.simulation.disks().crash_after(1 + fate.below(run::OPERATIONS_OF_START), Crash::PowerCut);
@@ -224,16 +231,12 @@ impl Case {
         run::report(&world, oracle, crashes)
     }
 
-    fn suffer_at(self, step: u64, mishap: Mishap) -> Report {
-        let (world, oracle) = self.before(true);
-        let disks = world.simulation.disks();
-        let ending = self.live(&world, &oracle, || disks.mishap_at(step, mishap));
+    fn suffer_at(self, step: u64, mishap: Mishap, trace: Trace) -> Report {
+        let (world, oracle) = self.before(true, trace);
+        let strike = || world.simulation.disks().mishap_at(step, mishap);
+        let ending = self.live(&world, &oracle, strike);
         note_ending(&oracle, &ending);
-        disks.disarm_mishap();
-        for drive in 1..=self.drives {
-            disks.return_drive(&format!("d{drive}"));
-            disks.resume(&format!("d{drive}"));
-        }
+        world.end_mishaps();
         world.crash(Crash::Kill);
         oracle.borrow_mut().is_faulty = false;
         run::last_life(&world, &oracle);
@@ -241,8 +244,8 @@ impl Case {
     }
 
     /// The world as it is before the act.
-    fn before(self, is_faulty: bool) -> (World, RefCell<Oracle>) {
-        let world = World::new(self.seed, self.drives);
+    fn before(self, is_faulty: bool, trace: Trace) -> (World, RefCell<Oracle>) {
+        let world = World::new(self.seed, self.drives, trace);
         let oracle = RefCell::new(Oracle::default());
         if self.scenario != Scenario::FirstStart {
             let ending = world.simulation.run(async |env| {
@@ -256,7 +259,8 @@ impl Case {
             note_ending(&oracle, &ending);
             self.scenario.between(&world);
         }
-        oracle.borrow_mut().is_faulty = is_faulty;
+        // A drive that was away may lead again for a moment: what it is asked then is in doubt.
+        oracle.borrow_mut().is_faulty = is_faulty || self.scenario == Scenario::Snapshot;
         (world, oracle)
     }
 
@@ -275,6 +279,8 @@ impl Case {
                 self.scenario.act(&mut stage).await;
                 self.still_serves(&mut stage).await;
             }
+            // A drive that never answers is never closed.
+            world.end_mishaps();
             server.close().await;
         })
     }

@@ -1,0 +1,26 @@
+//! Every bug that the simulation found, as the run that showed it: docs/reliability.md tells of each.
+
+use sim::campaign::Run;
+use sim::run::Weather;
+use sim::scenario::{Case, Scenario};
+use sim::world::Trace;
+
+fn assert_holds(run: Run) {
+    let report = run.run(Trace::Number);
+    assert_eq!(report.violations, [], "cargo xtask sim {}", run.words());
+}
+
+fn assert_point_holds(scenario: Scenario, drives: usize, seed: u64, steps: std::ops::RangeInclusive<u64>) {
+    for step in steps {
+        assert_holds(Run::Point(Case { scenario, drives, seed }, step, "crash"));
+    }
+}
+
+#[test]
+fn a_shard_file_that_a_crash_cut_off_is_removed() {
+    assert_point_holds(Scenario::Put, 2, 1, 36..=46);
+    assert_point_holds(Scenario::Overwrite, 2, 1, 30..=40);
+    for seed in [5, 51, 61, 62] {
+        assert_holds(Run::Seed(seed, Weather::Calm));
+    }
+}
