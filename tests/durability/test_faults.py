@@ -65,8 +65,12 @@ class Doubting(Writer):
         self.doubts: dict[str, list] = {}
 
     def step(self, connection: http.client.HTTPConnection) -> None:
-        refused = len(self.refused)
+        refused, before = len(self.refused), dict(self.acknowledged)
         super().step(connection)
+        for key, state in self.acknowledged.items():
+            # What was acknowledged later than a refusal is the last word.
+            if state is not before.get(key, ()):
+                self.doubts.pop(key, None)
         if len(self.refused) > refused:
             key, state = self.in_flight
             self.doubts.setdefault(key, []).append(state)
@@ -81,13 +85,13 @@ class Doubting(Writer):
 
     def settle(self, found: dict[str, str]) -> None:
         super().settle(found)
-        for key, states in self.doubts.items():
+        for key, states in list(self.doubts.items()):
             for state in states:
-                if state is None and key not in found:
-                    self.acknowledged[key] = None
-                elif state is not None and found.get(key) == etag_of(state):
+                if (state is None and key not in found) or (state is not None and found.get(key) == etag_of(state)):
                     self.acknowledged[key] = state
-        self.doubts = {}
+                    # A change that was logged and not applied may still come with a start: until it has, both are right.
+                    del self.doubts[key]
+                    break
 
 
 def etag_of(state) -> str:

@@ -282,14 +282,16 @@ def test_a_scrub_goes_on_where_a_stop_cut_it_short(make_server):
     server.environment = AT_ONCE
     server.start()
     done = wait_for_runs(server, 1, 60)
-    assert sum(of_drive[0][1] for of_drive in done.values()) >= 60
+    # What was found since the place was last kept is healed and not counted: a kill may take ten seconds of counting.
+    assert 0 < sum(of_drive[0][1] for of_drive in done.values()) <= 70
     said = server.log.read_text(errors="replace")
     assert said.count("scrubbing the drive: every shard is read") >= DRIVES
     assert all(line.startswith("started ") for line in began)
     store.read_all()
     server.stop_well()
     server.environment = NEVER
-    store.read_without(0, 1)
+    for away in ((0, 1), (2, 3)):
+        store.read_without(*away)
 
 
 @pytest.mark.limit(90)
