@@ -30,7 +30,7 @@ use crate::auth::{ChunkSeed, PayloadKind};
 use decoder::{ChunkDecoder, TrailerRule};
 
 /// What is known of a body before it comes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct BodySpec {
     /// How it is sent and what vouches for it.
     pub payload: PayloadKind,
