@@ -82,7 +82,7 @@ impl Health {
     /// Tells the log when the drive becomes full and when it is no more: once each.
     fn tell(&self, known: &mut Known) {
         let (drive, free_bytes) = (&self.drive, known.space.free_bytes);
-        let is_full = known.refused || free_bytes < self.reserve_bytes;
+        let is_full = known.refused || free_bytes < self.near();
         if is_full && !known.told_full {
             known.told_full = true;
             tracing::warn!(
@@ -90,7 +90,10 @@ impl Health {
                 "the drive is full: it is read and objects on it can be deleted, but it takes no more bytes until there \
                  is room. Delete objects, or add room"
             );
-        } else if known.told_full && !known.refused && free_bytes >= self.near() {
+        } else if known.told_full
+            && !is_full
+            && free_bytes >= self.near().saturating_add(self.reserve_bytes / 8)
+        {
             known.told_full = false;
             tracing::info!(%drive, free_bytes, "the drive has room again: it takes writes");
         }
