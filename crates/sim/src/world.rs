@@ -127,7 +127,6 @@ impl World {
             watch: Some(self.raft_order.clone()),
             blobs: blob_options(),
             objects: ObjectsOptions { inline_bytes_max: 1024 },
-            scrub: Default::default(),
             ..StorageOptions::of(&drives)
         };
         let storage = Storage::open(env, &mut drives, options).await?;
