@@ -2,8 +2,8 @@
 
 mod crash;
 mod damage;
-mod offline;
 mod delete;
+mod offline;
 mod round;
 
 use std::path::PathBuf;

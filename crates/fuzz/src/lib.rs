@@ -21,10 +21,10 @@ pub mod table;
 pub mod xml;
 
 /// A target: what it checks panics where it does not hold.
-pub type Target = fn(&[u8]);
+pub type FuzzTarget = fn(&[u8]);
 
 /// All targets, by the names of `/fuzz/fuzz_targets` and `/fuzz/seeds`.
-pub const TARGETS: &[(&str, Target)] = &[
+pub const TARGETS: &[(&str, FuzzTarget)] = &[
     ("chunked", chunked::run),
     ("format", format::run),
     ("raft_log", raft_log::run),
