@@ -96,7 +96,7 @@ fn test_file(root: &Path, name: &str) -> Option<PathBuf> {
 }
 
 fn rust(root: &Path, chosen: &Chosen) -> Result<String, Failure> {
-    let mut cargo = process::cargo(root, &["test", "--locked"]);
+    let mut cargo = process::cargo(root, &["test", "--locked", "--no-fail-fast"]);
     match chosen {
         Chosen::Rust(Some(name)) => cargo.args(["-p", name]),
         _ => cargo.arg("--workspace"),

@@ -221,6 +221,10 @@ fn an_upload_of_parts_becomes_an_object() {
         assert_eq!(done.element("Location"), "http://localhost:9000/bucket/k");
         let get = client.call("GET", "/bucket/k", &[], b"").await;
         assert_eq!(get.body, [large.as_slice(), b"end"].concat());
+        // Who did not hear the answer asks again, and is told the same as long as the object is that upload's.
+        let again = client.call("POST", &uri, &[], document.as_bytes()).await;
+        assert_eq!((again.status, again.text()), (done.status, done.text()));
+        client.call("DELETE", "/bucket/k", &[], b"").await;
         client.call("POST", &uri, &[], document.as_bytes()).await.is(404, "NoSuchUpload");
     });
 }
