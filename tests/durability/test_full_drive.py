@@ -20,8 +20,10 @@ from harness.server import Server
 
 MIB = 1 << 20
 CLIENTS = 6
-# Refusals after which a client takes the store for full; twice as many in all end a filling. Not in a row: the metadata gives back what it no longer needs.
-REFUSALS = 15
+# Refusals after which a client takes the store for full; twice as many in all end a filling, when they have come for some seconds: what is
+# being written counts before the drives are asked again for their room. Not in a row: the metadata gives back what it no longer needs.
+REFUSALS = 30
+REFUSED_SECONDS = 4
 
 
 def run(*command: str) -> None:
@@ -80,8 +82,10 @@ class Load:
     def fill_one(self, client: int, sizes: list[int], deadline: float) -> int:
         connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=60)
         taken, number, refused = 0, 0, 0
-        before = sum(self.refusals.values())
-        while refused < REFUSALS and sum(self.refusals.values()) - before < 2 * REFUSALS:
+        before, refused_since = sum(self.refusals.values()), float("inf")
+        while refused < REFUSALS and (
+            sum(self.refusals.values()) - before < 2 * REFUSALS or time.monotonic() - refused_since < REFUSED_SECONDS
+        ):
             assert time.monotonic() < deadline, "the drives did not get full"
             key, size = f"{self.round}/{client}/{number}", sizes[number % len(sizes)]
             status, body = self.put(connection, key, size)
@@ -90,6 +94,7 @@ class Load:
                 taken += size
             else:
                 refused += 1
+                refused_since = min(refused_since, time.monotonic())
                 code = body.partition(b"<Code>")[2].partition(b"</Code>")[0].decode()
                 self.refusals[(status, code)] = self.refusals.get((status, code), 0) + 1
                 self.said_room |= b"have room for this write" in body
