@@ -172,7 +172,8 @@ impl Scrub {
             }
         }
         for number in 0..runs.len() {
-            if runs.get(number).is_some_and(|run| self.due_in(run, interval).is_zero()) {
+            // Not those that have become due meanwhile: they have not begun.
+            if runs.get(number).is_some_and(|run| run.state.finished_ms.is_none()) {
                 most_read = self.advance(runs, number).await?.max(most_read);
             }
         }
