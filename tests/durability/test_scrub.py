@@ -234,8 +234,10 @@ def test_one_scrub_finds_all_rot_and_heals_it(copy):
     server.start()
     done = wait_for_runs(server, 1, 150)
     first = [of_drive[0] for of_drive in done.values()]
-    assert sum(found for _, found, _ in first) == damaged
-    assert sum(healed for _, _, healed in first) == damaged
+    # A few may be counted twice: a run heals bad shards of other drives, too, while the runs of those are about to look at them.
+    found = sum(found for _, found, _ in first)
+    assert damaged <= found <= damaged + damaged // 1000
+    assert sum(healed for _, _, healed in first) == found
     store.read_all()
     # The next one finds nothing more.
     again = wait_for_runs(server, len(next(iter(done.values()))) + 1, 60)
