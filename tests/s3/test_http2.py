@@ -41,7 +41,7 @@ def test_a_refusal_of_a_large_body_over_http_2_is_a_whole_answer_and_then_a_rese
     fields = {":method": "PUT", ":path": f"/{bucket}/k", ":scheme": "http", ":authority": raw.host, "content-length": "3000000"}
     block = b"".join(b"\0" + bytes([len(name)]) + name.encode() + bytes([len(value)]) + value.encode() for name, value in fields.items())
     seen, received = [], b""
-    with socket.create_connection(("127.0.0.1", raw.server.port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", raw.server.port), timeout=20) as connection:
         connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, b"") + frame(1, 4, 1, block) + frame(0, 0, 1, b"x" * 16384))
         while not any(kind == 3 for kind, _, _ in seen):
             data = connection.recv(65536)
