@@ -106,9 +106,7 @@ impl Blobs {
         let first_slot = (usize::from(place.slot) + width - usize::from(shard) % width) % width;
         for (number, drive) in (0u8..).zip(set.window(first_slot as u8, width)) {
             let Some(drive) = drive else { continue };
-            if let Ok(described) = drive.describe(id, number).await
-                && described.blob.id == *id
-            {
+            if let Ok(described) = drive.describe(id, number).await {
                 return Some(described);
             }
         }

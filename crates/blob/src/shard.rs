@@ -109,16 +109,22 @@ impl Identity {
     /// Checks that a shard found is the one looked for. Set, slot and epoch tell where it was placed and are no part
     /// of what it is.
     fn expect(&self, wanted: &Identity, part: &'static str) -> Result<(), FormatError> {
-        let what = if self.id != wanted.id {
-            "blob"
-        } else if self.shard != wanted.shard {
-            "shard"
-        } else if self.redundancy != wanted.redundancy || self.stripe_bytes != wanted.stripe_bytes {
-            "layout"
-        } else {
-            return Ok(());
-        };
-        Err(FormatError::Foreign { part, what })
+        self.names(&wanted.id, wanted.shard, part)?;
+        if self.redundancy != wanted.redundancy || self.stripe_bytes != wanted.stripe_bytes {
+            return Err(FormatError::Foreign { part, what: "layout" });
+        }
+        Ok(())
+    }
+
+    /// Checks that a shard found says to be this one.
+    pub(crate) fn names(&self, id: &BlobId, shard: u8, part: &'static str) -> Result<(), FormatError> {
+        if self.id != *id {
+            return Err(FormatError::Foreign { part, what: "blob" });
+        }
+        if self.shard != shard {
+            return Err(FormatError::Foreign { part, what: "shard" });
+        }
+        Ok(())
     }
 }
 

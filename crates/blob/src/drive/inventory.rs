@@ -174,6 +174,7 @@ impl Drive {
         let file = self.open_file(id, shard).await?;
         let header = file.read_at(0, FILE_HEADER_BYTES).await;
         let identity = decode_file_header(&header.map_err(|error| FaultKind::io(&error))?)?;
+        identity.names(id, shard, "shard header")?;
         let footer = decode_footer(&read_end(&file).await?)?;
         Ok(Described { blob: identity.blob(footer.size_bytes), descriptor: footer.descriptor })
     }

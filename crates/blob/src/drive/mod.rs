@@ -197,11 +197,12 @@ impl Drive {
         }
     }
 
-    /// What a packed shard tells of its blob.
+    /// What a packed shard tells of its blob. A shard of another blob that lies in its place tells nothing of it.
     async fn describe_packed(&self, id: &BlobId, shard: u8) -> Result<Described, FaultKind> {
         let bytes = self.read_packed(id, shard, usize::MAX).await?;
         let bytes = bytes.ok_or(FaultKind::Missing)?;
         let header = PackedHeader::decode(&bytes)?;
+        header.identity.names(id, shard, "packed shard")?;
         Ok(Described {
             blob: header.identity.blob(u64::from(header.size_bytes)),
             descriptor: packed_descriptor(&header, &bytes)?,

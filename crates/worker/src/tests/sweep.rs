@@ -46,6 +46,27 @@ fn what_a_crash_cut_off_is_removed_and_a_rotten_footer_is_healed() {
     });
 }
 
+/// The shard in a blob's place is another blob's: what it tells of its own owner is no reason to remove what is healed there.
+#[test]
+fn a_shard_in_the_place_of_another_is_healed_and_not_removed() {
+    let store = Store::new(1, 4);
+    store.live(true, async |_, objects| {
+        put(&objects, "one", 1, 200_000).await.unwrap();
+        put(&objects, "two", 2, 200_000).await.unwrap();
+    });
+    let before = shard_files(&store, "d1");
+    store.simulation.disks().swap(&before[0].0, &before[1].0).unwrap();
+    store.live(false, async |env, objects| {
+        sweep(&env, &objects).await;
+        assert_eq!(shard_files(&store, "d1"), before, "both are somebody's");
+        until_rest(&mut crate::heal::Heal::new(env.clone(), objects.clone())).await;
+        assert_tidy(&objects).await;
+        for (key, number) in [("one", 1), ("two", 2)] {
+            assert_eq!(get(&objects, key).await.unwrap(), content(number, 200_000));
+        }
+    });
+}
+
 #[test]
 fn on_a_single_drive_a_rotten_footer_costs_nothing() {
     let store = Store::new(1, 1);
