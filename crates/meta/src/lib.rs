@@ -29,6 +29,7 @@ mod open;
 mod overlay;
 mod raft;
 mod recent;
+mod replay;
 mod seeks;
 mod sides;
 mod snapshot;

@@ -13,11 +13,11 @@ use model::ids::{DriveId, PartitionId};
 use crate::engine::fjall::FjallOptions;
 use crate::engine::fjall_files::{EngineFileFault, check_files};
 use crate::engine::fjall_shadow::ShadowEngine;
-use crate::engine::{Engine, EngineBatch, EngineError};
+use crate::engine::{Engine, EngineError};
 use crate::log::{GroupLog, LogError, OfflineLog};
-use crate::machine::{Applied, ApplyError, Machine};
+use crate::machine::Applied;
 use crate::open::{partitions, take_side};
-use crate::raft::storage::to_raft;
+use crate::replay::replay;
 use crate::sides::Sides;
 
 /// What is wrong with the metadata of a drive.
@@ -187,7 +187,9 @@ fn look_at(
         let index = applied.index;
         return Err(format!("the rows go up to entry {index}, but the log holds entries {first} to {last}"));
     }
-    let machine = catch_up(engine, partition, applied, &group).map_err(|error| error.to_string())?;
+    // What the log knows to be committed is applied to the copy.
+    let committed = group.hard_state().commit.min(group.last_index());
+    let machine = replay(engine, partition, applied, &group, committed).map_err(|error| error.to_string())?;
     let term = group.term(last).unwrap_or(0);
     Ok(Some(replica(partition, id, machine.applied(), (last, term))))
 }
@@ -195,29 +197,4 @@ fn look_at(
 fn replica(partition: PartitionId, id: u64, applied: &Applied, last: (u64, u64)) -> Replica {
     let votes = applied.voters.contains(&id);
     Replica { partition, applied: applied.index, last, votes }
-}
-
-/// Applies what the log knows to be committed to the copy.
-fn catch_up(
-    engine: &dyn Engine,
-    partition: PartitionId,
-    applied: Applied,
-    group: &GroupLog,
-) -> Result<Machine, ApplyError> {
-    let mut machine = Machine::new(partition, applied, 0);
-    let mut batch = EngineBatch::default();
-    let (next, end) = (machine.applied().index + 1, group.hard_state().commit.min(group.last_index()) + 1);
-    // The range was compared with what the log holds: it is all there.
-    for entry in group.entries(next, end.max(next), u64::MAX).unwrap_or_default() {
-        let entry = to_raft(entry);
-        let is_command = entry.get_entry_type() == raft::prelude::EntryType::EntryNormal;
-        if is_command && !entry.get_data().is_empty() {
-            machine.apply(engine, entry.get_index(), entry.get_term(), entry.get_data(), &mut batch)?;
-            engine.write(&mut batch)?;
-            machine.batch_written();
-        } else {
-            machine.skip(entry.get_index(), entry.get_term());
-        }
-    }
-    Ok(machine)
 }

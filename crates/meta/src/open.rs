@@ -15,11 +15,12 @@ use crate::drive_loop::{DriveLoop, Event, Turn};
 use crate::engine::{Engine, EngineBatch, EngineError};
 use crate::error::DriveOpenError;
 use crate::log::{GroupLog, HardState, LogBatch, LogOptions, RaftLog};
-use crate::machine::{Applied, ApplyError, Machine};
+use crate::machine::{Applied, ApplyError};
 use crate::overlay::Overlay;
 use crate::raft::group::{Group, GroupOptions};
 use crate::raft::network::Network;
-use crate::raft::storage::{FIRST, to_raft};
+use crate::raft::storage::FIRST;
+use crate::replay::replay;
 use crate::seeks::Seeks;
 use crate::sides::{PARTITIONS_MAX, Sides};
 use crate::view::{Leader, PartitionView};
@@ -377,35 +378,12 @@ pub(crate) fn read_survivors(
         let applied = drive.applied.get(usize::from(partition.0)).cloned().flatten().unwrap_or_default();
         let engine: Arc<dyn Engine> =
             Arc::new(Overlay::new(Arc::clone(&drive.engine) as Arc<dyn Engine>, partition));
-        let index = replay(&*engine, partition, applied, drive)?;
-        let applied = Arc::new(AtomicU64::new(index));
+        let log = drive.log.group(partition);
+        let last = log.last_index();
+        let machine = replay(&*engine, partition, applied, &log, last)?;
+        let applied = Arc::new(AtomicU64::new(machine.applied().index));
         let seeks = Seeks::new(env, partition, &engine);
         view.set(Leader { term: 1, engine, seeks, applied, events: None });
     }
     Ok(())
-}
-
-fn replay(
-    engine: &dyn Engine,
-    partition: PartitionId,
-    applied: Applied,
-    drive: &mut OpenDrive,
-) -> Result<u64, ApplyError> {
-    let log = drive.log.group(partition);
-    let mut machine = Machine::new(partition, applied, 0);
-    let mut batch = EngineBatch::default();
-    let (first, end) = (machine.applied().index + 1, log.last_index() + 1);
-    // The range was checked when the drive was opened: it is all there.
-    for entry in log.entries(first, end, u64::MAX).unwrap_or_default() {
-        let entry = to_raft(entry);
-        let is_command = entry.get_entry_type() == raft::prelude::EntryType::EntryNormal;
-        if is_command && !entry.get_data().is_empty() {
-            machine.apply(engine, entry.get_index(), entry.get_term(), entry.get_data(), &mut batch)?;
-            engine.write(&mut batch)?;
-            machine.batch_written();
-        } else {
-            machine.skip(entry.get_index(), entry.get_term());
-        }
-    }
-    Ok(machine.applied().index)
 }
