@@ -4,17 +4,16 @@
 //! What always holds: a ticket is answered exactly once; one that is dropped unanswered counts as a failure. The caller
 //! is woken twice at most, however many drives answer.
 
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
-use env::{BoxFuture, Clock};
+use env::Clock;
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 
 use crate::error::FaultKind;
+use crate::patience::{Patience, Timer};
 
 /// What became of a job.
 pub(crate) type Outcome = Result<(), FaultKind>;
@@ -65,19 +64,12 @@ impl Gather {
         self.take()
     }
 
-    /// Ends when all have answered, or the quorum has and `patience` has passed since. What has not answered then is
-    /// not among the answers.
-    pub(crate) async fn quorum(&self, clock: &dyn Clock, patience: Duration) -> Vec<(u32, Outcome)> {
-        let mut timer: Option<BoxFuture<'static, ()>> = None;
-        poll_fn(|context| {
-            if self.poll_all(context).is_ready() {
-                return Poll::Ready(());
-            }
-            if !self.has_quorum() {
-                return Poll::Pending;
-            }
-            let timer = timer.get_or_insert_with(|| clock.sleep(patience));
-            Pin::new(timer).poll(context)
+    /// Ends when all have answered, or the patience for those that have not is at its end: these are not among the answers.
+    pub(crate) async fn quorum(&self, clock: &dyn Clock, patience: Patience) -> Vec<(u32, Outcome)> {
+        let mut timer = Timer::new(clock, patience);
+        poll_fn(|context| match self.poll_all(context) {
+            Poll::Ready(()) => Poll::Ready(()),
+            Poll::Pending => timer.poll(context, self.has_quorum()),
         })
         .await;
         self.take()
@@ -140,6 +132,10 @@ impl Drop for Ticket {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
+
+    const PATIENCE: Patience =
+        Patience { for_stragglers: Duration::from_secs(5), for_quorum: Duration::from_secs(30) };
 
     #[tokio::test]
     async fn a_dropped_ticket_is_a_failure() {
@@ -157,7 +153,19 @@ mod tests {
         let gather = Gather::new(1);
         let (one, _two) = (gather.ticket(1), gather.ticket(2));
         one.answer(Ok(()));
-        let answers = gather.quorum(&clock, Duration::from_secs(5)).await;
+        let begun = tokio::time::Instant::now();
+        let answers = gather.quorum(&clock, PATIENCE).await;
+        assert_eq!(answers, [(1, Ok(()))]);
+        assert_eq!(begun.elapsed().as_secs(), 5);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_quorum_is_not_waited_for_without_end() {
+        let clock = env::real::RealClock::new();
+        let gather = Gather::new(2);
+        let (one, _two) = (gather.ticket(1), gather.ticket(2));
+        one.answer(Ok(()));
+        let answers = gather.quorum(&clock, PATIENCE).await;
         assert_eq!(answers, [(1, Ok(()))]);
     }
 }

@@ -176,11 +176,9 @@ impl LargeWriter {
     }
 
     async fn settle(&mut self) -> Result<(), BlobError> {
-        let patience = self.store.options.straggler_wait;
+        let patience = self.store.options.patience();
         let sinks = self.files.iter_mut().map(|file| &mut file.sink);
-        settle(&self.store.env, sinks, self.quorum, patience).await;
-        let alive = self.files.iter().filter(|file| file.sink.is_alive());
-        let synced = alive.count();
+        let synced = settle(&self.store.env, sinks, self.quorum, patience).await;
         if synced < self.quorum {
             return Err(BlobError::WriteQuorum {
                 blob: self.blob.id,

@@ -35,6 +35,7 @@ mod large;
 mod latency;
 mod layout;
 mod options;
+mod patience;
 mod placement;
 mod reader;
 mod registry;
@@ -164,7 +165,7 @@ impl Blobs {
     ) -> Result<InventoryPage, FaultKind> {
         let busy = Busy { pending: &self.store.pending, repairing: &self.store.repairing };
         let drive = self.store.drive(place)?;
-        drive.inventory(&made, &cursor, limit, busy).await
+        drive.within(drive.inventory(&made, &cursor, limit, busy)).await
     }
 
     /// What is known of each drive.

@@ -5,6 +5,8 @@ use std::time::Duration;
 use env::Space;
 use model::limits;
 
+use crate::patience::Patience;
+
 /// Settings; the defaults are the ones to use.
 #[derive(Clone, Debug)]
 pub struct BlobOptions {
@@ -18,6 +20,14 @@ pub struct BlobOptions {
     pub reserve_bytes: Option<u64>,
     /// How long a write waits for drives that are slower than its quorum before it leaves them out.
     pub straggler_wait: Duration,
+    /// How long drives are waited for at most, where too few have answered.
+    pub answer_wait: Duration,
+    /// How long a drive may take for a write before new ones go to others, where there are enough.
+    pub silent_after: Duration,
+    /// How long a drive may take for a read before others are read instead, where there are enough.
+    pub slow_after: Duration,
+    /// Reads that one drive is given at once, where others can be read instead.
+    pub drive_reads_max: usize,
     /// Memory kept for staging large writes between one and the next, in bytes.
     pub staging_pool_bytes_max: usize,
     /// Shards that wait for one drive's segment writer at most.
@@ -34,6 +44,10 @@ impl Default for BlobOptions {
             segment_bytes_max: 64 << 20,
             reserve_bytes: None,
             straggler_wait: Duration::from_secs(5),
+            answer_wait: Duration::from_secs(30),
+            silent_after: Duration::from_secs(10),
+            slow_after: Duration::from_secs(2),
+            drive_reads_max: 64,
             staging_pool_bytes_max: 64 << 20,
             drive_queue_max: 512,
             compact_dead_percent_min: 50,
@@ -46,6 +60,10 @@ impl Default for BlobOptions {
 const RESERVE_SHARE_MAX: u64 = 8;
 
 impl BlobOptions {
+    pub(crate) fn patience(&self) -> Patience {
+        Patience { for_stragglers: self.straggler_wait, for_quorum: self.answer_wait }
+    }
+
     /// Room that writes leave free on a file system, in bytes.
     #[must_use]
     pub fn reserve(&self, space: &Space) -> u64 {

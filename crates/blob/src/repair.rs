@@ -31,7 +31,7 @@ pub(crate) async fn describe(store: &Arc<Store>, blob: &BlobRef) -> Option<Bytes
     let drives = store.drives_of(blob).ok()?;
     for (shard, drive) in (0u8..).zip(drives) {
         let Some(drive) = drive else { continue };
-        if let Ok(described) = drive.describe(&blob.id, shard).await {
+        if let Ok(described) = drive.within(drive.describe(&blob.id, shard)).await {
             return Some(described.descriptor);
         }
     }
@@ -88,19 +88,18 @@ async fn survey(store: &Arc<Store>, blob: &BlobRef, known: &[ShardFault]) -> Res
 async fn check_shard(source: &Arc<Source>, shard: u8) -> Result<(Bytes, bool), FaultKind> {
     let blob = &source.blob;
     let drive = source.drive(shard).ok_or(FaultKind::NoDrive)?;
-    if let Some(bytes) = drive.read_whole_packed(&blob.id, shard).await? {
+    if let Some(bytes) = drive.within(drive.read_whole_packed(&blob.id, shard)).await? {
         open_packed(&bytes, blob, shard)?;
         let header = check_packed(&bytes)?;
         return Ok((packed_descriptor(&header, &bytes)?, true));
     }
-    let file = source.file(shard).await?;
-    let header = file.read_at(0, FILE_HEADER_BYTES).await;
-    let header = header.map_err(|error| FaultKind::io(&error))?;
-    open_file_header(&header, &Identity::of(blob, shard))?;
+    let file = drive.within(source.file(shard)).await?;
+    let header = async { file.read_at(0, FILE_HEADER_BYTES).await.map_err(|error| FaultKind::io(&error)) };
+    open_file_header(&drive.within(header).await?, &Identity::of(blob, shard))?;
     for stripe in 0..source.layout.stripes() {
-        source.piece(shard, stripe).await?;
+        drive.within(source.piece(shard, stripe)).await?;
     }
-    let descriptor = open_footer(&file_end(file).await?, blob, shard)?;
+    let descriptor = open_footer(&drive.within(file_end(file)).await?, blob, shard)?;
     Ok((descriptor, false))
 }
 
@@ -122,7 +121,7 @@ pub(crate) async fn repair(
         .filter(|fault| fault.kind.is_damage())
         .filter_map(|fault| {
             let drive = survey.source.drive(fault.shard)?;
-            drive.takes(0).ok()?;
+            drive.can_repair().then_some(())?;
             Some((fault.shard, Arc::clone(drive)))
         })
         .collect();
@@ -158,15 +157,21 @@ async fn repair_packed(
 ) -> Result<Vec<ShardFault>, BlobError> {
     let source = &survey.source;
     let pieces = Arc::clone(source).fetch(0, wanted(lost)).await?;
-    let gather = Gather::new(0);
+    // All have answered, or it has waited as long as for a quorum.
+    let gather = Gather::new(lost.len() + 1);
     for (shard, drive) in lost {
         let piece = pieces.get(usize::from(*shard)).cloned().flatten();
         let parts = packed_parts(&source.blob, *shard, piece.unwrap_or_default(), descriptor);
         let ticket = gather.ticket(u32::from(*shard));
-        drive.put(PutJob::new(source.blob.id, *shard, parts, ticket)).await;
+        let job = PutJob::new(source.blob.id, *shard, parts, ticket);
+        // A queue that has no room in time drops the job, and the ticket says so.
+        let _ = drive.within(async { Ok(drive.put(job).await) }).await;
     }
-    let answers = gather.all().await;
-    Ok(sort_answers(answers, 0).1)
+    let store = &source.store;
+    let answers = gather.quorum(&*store.env.clock, store.options.patience()).await;
+    let lost = lost.iter().fold(0, |mask, (shard, _)| mask | bit(*shard));
+    let faults = sort_answers(answers, source.blob.redundancy.shards()).1;
+    Ok(faults.into_iter().filter(|fault| lost & bit(fault.shard) != 0).collect())
 }
 
 async fn repair_files(

@@ -76,9 +76,10 @@ impl DriveScrub {
     /// Reads on until so many bytes were read, or a little more: a frame at least.
     ///
     /// # Errors
-    /// Where the drive can't be listed. What can't be read is no error but a fault.
+    /// Where the drive can't be listed, or does not answer: begin again at the cursor. What can't be read is no error but a fault.
     pub async fn step(&mut self, limit_bytes: u64) -> Result<ScrubStep, FaultKind> {
-        self.walk.step(limit_bytes, &self.store.pending).await
+        let drive = self.walk.drive();
+        drive.within(self.walk.step(limit_bytes, &self.store.pending)).await
     }
 
     /// Where to begin again: what was read of the segment or folder at hand is read once more.
@@ -106,7 +107,7 @@ impl Blobs {
         let first_slot = (usize::from(place.slot) + width - usize::from(shard) % width) % width;
         for (number, drive) in (0u8..).zip(set.window(first_slot as u8, width)) {
             let Some(drive) = drive else { continue };
-            if let Ok(described) = drive.describe(id, number).await {
+            if let Ok(described) = drive.within(drive.describe(id, number)).await {
                 return Some(described);
             }
         }
@@ -134,7 +135,8 @@ impl Blobs {
     /// # Errors
     /// Where the drive is missing or fails.
     pub async fn has_shard(&self, place: DrivePlace, id: &BlobId, shard: u8) -> Result<bool, FaultKind> {
-        self.store.drive(place)?.has_shard(id, shard).await
+        let drive = self.store.drive(place)?;
+        drive.within(drive.has_shard(id, shard)).await
     }
 
     /// As [`Blobs::repair`], where some shards are known to be bad: these are not asked, as the page cache may still have a

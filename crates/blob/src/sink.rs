@@ -6,18 +6,18 @@
 //! away. No task is spawned: an operation is begun where it is handed over, and goes on while its
 //! writer is polled.
 
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use env::{BoxFuture, Env};
+use futures_util::future::join_all;
 use model::ids::BlobId;
 
 use crate::drive::Drive;
 use crate::drive::file::NewFile;
 use crate::error::{FaultKind, ShardFault};
+use crate::patience::{Patience, Timer};
 use crate::staging::{End, Piece};
 
 type Operation = BoxFuture<'static, Result<NewFile, FaultKind>>;
@@ -43,7 +43,10 @@ impl Sink {
         repair: bool,
     ) -> Self {
         let operation = drive.clone().map(|drive| -> Operation {
-            Box::pin(async move { drive.create_file(id, shard, len_bytes, repair).await })
+            Box::pin(async move {
+                let _question = drive.ask();
+                drive.create_file(id, shard, len_bytes, repair).await
+            })
         });
         let fault = drive.is_none().then_some(FaultKind::NotWritable);
         Sink { drive, id, shard, repair, operation, file: None, fault }
@@ -54,8 +57,15 @@ impl Sink {
         self.fault.is_none()
     }
 
+    /// Whether it has done all it was to.
+    fn is_settled(&self) -> bool {
+        self.is_alive() && self.operation.is_none()
+    }
+
+    /// What keeps it from being settled.
     pub(crate) fn fault(&self) -> Option<ShardFault> {
-        let kind = self.fault.clone()?;
+        let silent = || self.operation.as_ref().map(|_| FaultKind::Silent);
+        let kind = self.fault.clone().or_else(silent)?;
         Some(ShardFault { shard: self.shard, kind })
     }
 
@@ -76,6 +86,7 @@ impl Sink {
         };
         let repair = self.repair;
         self.operation = Some(Box::pin(async move {
+            let _question = drive.ask();
             let done = operate(&drive, &new, piece, end).await;
             if done.is_err() && repair {
                 drive.discard(&new).await;
@@ -163,16 +174,17 @@ pub(crate) async fn nudge<'a>(sinks: impl Iterator<Item = &'a mut Sink>) {
     .await;
 }
 
-/// Waits until no operation is under way. Drives that are silent for `patience` after `quorum` others have answered are
-/// left out.
+/// Waits until no operation is under way, or patience is at its end; how many sinks have done what they were to. Where these
+/// are as many as `quorum`, the drives that are silent are left out.
 pub(crate) async fn settle<'a>(
     env: &Env,
     sinks: impl Iterator<Item = &'a mut Sink>,
     quorum: usize,
-    patience: Duration,
-) {
+    patience: Patience,
+) -> usize {
     let mut sinks: Vec<_> = sinks.collect();
-    let mut timer: Option<BoxFuture<'static, ()>> = None;
+    let settled = |sinks: &[&mut Sink]| sinks.iter().filter(|sink| sink.is_settled()).count();
+    let mut timer = Timer::new(&*env.clock, patience);
     poll_fn(|context| {
         let mut busy = 0;
         for sink in &mut sinks {
@@ -181,27 +193,21 @@ pub(crate) async fn settle<'a>(
         if busy == 0 {
             return Poll::Ready(());
         }
-        let answered = sinks.iter().filter(|sink| sink.operation.is_none() && sink.is_alive());
-        if answered.count() < quorum {
-            return Poll::Pending;
-        }
-        let timer = timer.get_or_insert_with(|| env.clock.sleep(patience));
-        Pin::new(timer).poll(context)
+        timer.poll(context, settled(&sinks) >= quorum)
     })
     .await;
-    for sink in sinks {
-        if sink.operation.is_some() {
-            sink.give_up(env);
-        }
+    let settled = settled(&sinks);
+    if settled >= quorum {
+        sinks.into_iter().filter(|sink| sink.operation.is_some()).for_each(|sink| sink.give_up(env));
     }
+    settled
 }
 
 /// Removes, in the background, what was written.
 pub(crate) fn discard_all(env: &Env, sinks: Vec<Sink>) {
     let work = async move {
-        for sink in sinks {
-            sink.discard().await;
-        }
+        // Beside one another: one drive that does not answer must not keep what the others have.
+        join_all(sinks.into_iter().map(Sink::discard)).await;
     };
     // Nobody waits for it: what it leaves, the collector finds.
     drop(env.spawn.task(Box::pin(work)));

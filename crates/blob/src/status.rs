@@ -1,6 +1,7 @@
 //! What the store tells about its drives and shards.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use bytes::Bytes;
 use model::blob::BlobRef;
@@ -28,6 +29,12 @@ pub enum DriveState {
     Poisoned {
         /// What failed.
         reason: String,
+    },
+    /// Something asked of it has been waiting for so long: reads and writes go to others where there are enough, until it
+    /// answers.
+    Silent {
+        /// How long.
+        waited: Duration,
     },
     /// Its free room is down to the reserve: reads and deletes go on, writes again when there is room.
     Full,
@@ -128,14 +135,7 @@ pub struct DeleteOutcome {
     pub left_on: Vec<(DrivePlace, FaultKind)>,
 }
 
-impl DeleteOutcome {
-    /// Notes a drive, once.
-    pub(crate) fn note(&mut self, place: DrivePlace, kind: FaultKind) {
-        if self.left_on.iter().all(|(noted, _)| *noted != place) {
-            self.left_on.push((place, kind));
-        }
-    }
-}
+impl DeleteOutcome {}
 
 /// A shard found on a drive.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -90,6 +90,13 @@ impl Source {
         self.bad.load(Ordering::Relaxed)
     }
 
+    /// Shards on drives that had better not be read.
+    fn slow(&self) -> Mask {
+        let drives = (0u8..).zip(&self.drives);
+        let slow = drives.filter(|(_, drive)| drive.as_ref().is_some_and(|drive| drive.is_slow()));
+        slow.fold(0, |mask, (shard, _)| mask | bit(shard))
+    }
+
     pub(crate) fn drive(&self, shard: u8) -> Option<&Arc<Drive>> {
         self.drives.get(usize::from(shard))?.as_ref()
     }
@@ -105,6 +112,7 @@ impl Source {
     /// The piece of a stripe that a shard holds, checked.
     pub(crate) async fn piece(&self, shard: u8, stripe: u64) -> Result<Bytes, FaultKind> {
         let drive = self.drive(shard).ok_or(FaultKind::NoDrive)?;
+        let _question = drive.ask_read();
         let piece_len = self.layout.piece_len(stripe);
         let clock = &self.store.env.clock;
         let start = clock.monotonic();
@@ -132,7 +140,7 @@ impl Source {
             stripe,
             wanted,
             asked: 0,
-            slow: 0,
+            slow: self.slow(),
             hedged: false,
             here: 0,
             pieces: vec![None; self.drives.len()],
@@ -151,7 +159,7 @@ struct Fetch {
     stripe: u64,
     wanted: Mask,
     asked: Mask,
-    /// Asked, and not waited for alone any more.
+    /// Not waited for alone: their drives are slow, or they were asked and have not come.
     slow: Mask,
     hedged: bool,
     here: Mask,
@@ -161,7 +169,7 @@ struct Fetch {
 
 impl Fetch {
     async fn run(&mut self) -> Result<(), BlobError> {
-        let direct = self.wanted & !self.source.bad();
+        let direct = self.wanted & !self.source.bad() & !self.slow;
         for shard in shards_in(direct) {
             self.ask(shard);
         }
@@ -182,9 +190,15 @@ impl Fetch {
                     self.source.note(shard, kind);
                     self.top_up();
                 }
+                Answer::Slow if self.hedged => {
+                    for shard in shards_in(self.asked & !self.here & !self.source.bad()) {
+                        self.source.note(shard, FaultKind::Silent);
+                    }
+                    return Err(self.too_few());
+                }
                 Answer::Slow => {
                     self.hedged = true;
-                    self.slow = self.asked & !self.here & !self.source.bad();
+                    self.slow |= self.asked & !self.here & !self.source.bad();
                     self.top_up();
                 }
             }
@@ -215,7 +229,9 @@ impl Fetch {
         }
         let coming = self.here | (self.asked & !lost);
         let mut missing = self.data().saturating_sub(coming.count_ones() as usize);
-        for shard in 0..self.pieces.len() as u8 {
+        let (slow, others): (Vec<u8>, Vec<u8>) =
+            (0..self.pieces.len() as u8).partition(|shard| self.slow & bit(*shard) != 0);
+        for shard in others.into_iter().chain(slow) {
             if missing > 0 && (self.asked | self.source.bad()) & bit(shard) == 0 {
                 self.ask(shard);
                 missing -= 1;
@@ -238,17 +254,22 @@ impl Fetch {
                 Poll::Ready(None) => return Poll::Ready(None),
                 Poll::Pending => {}
             }
-            if self.hedged {
-                return Poll::Pending;
-            }
-            let timer = timer.get_or_insert_with(|| {
+            let sleep = timer.get_or_insert_with(|| {
                 let latency = match is_packed {
                     true => &store.packed_latency,
                     false => &store.file_latency,
                 };
-                store.env.clock.sleep(latency.hedge_after())
+                store.env.clock.sleep(if self.hedged {
+                    store.options.answer_wait
+                } else {
+                    latency.hedge_after()
+                })
             });
-            timer.as_mut().poll(context).map(|()| Some(Answer::Slow))
+            if sleep.as_mut().poll(context).is_pending() {
+                return Poll::Pending;
+            }
+            *timer = None;
+            Poll::Ready(Some(Answer::Slow))
         })
         .await
     }
@@ -291,6 +312,6 @@ impl Fetch {
 enum Answer {
     Piece(u8, Bytes),
     Fault(u8, FaultKind),
-    /// What was asked takes longer than such reads usually do.
+    /// What was asked takes longer than such reads usually do; then, longer than any may.
     Slow,
 }

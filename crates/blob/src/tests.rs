@@ -5,6 +5,7 @@ mod damage;
 mod delete;
 mod offline;
 mod round;
+mod silent;
 
 use std::path::PathBuf;
 

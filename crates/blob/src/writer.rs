@@ -259,7 +259,7 @@ async fn answers<F: Future<Output = ()>>(
     gather: &Gather,
     waiting: &mut FuturesUnordered<F>,
 ) -> Vec<(u32, Outcome)> {
-    let mut answers = pin!(gather.quorum(&*store.env.clock, store.options.straggler_wait));
+    let mut answers = pin!(gather.quorum(&*store.env.clock, store.options.patience()));
     poll_fn(|context| {
         while let Poll::Ready(Some(())) = waiting.poll_next_unpin(context) {}
         answers.as_mut().poll(context)
@@ -320,22 +320,17 @@ fn choose(
     redundancy: Redundancy,
     shard_bytes: u64,
 ) -> Result<(BlobRef, Vec<Option<Arc<Drive>>>), BlobError> {
-    let takes = |drive: &Option<Arc<Drive>>| {
-        let drive = drive.as_ref()?;
-        drive.refresh_space();
-        drive.takes(shard_bytes).ok()?;
-        Some(drive.free_bytes())
-    };
-    let candidate = |drive: &Option<Arc<Drive>>| {
-        let free = takes(drive);
-        Candidate { writable: free.is_some(), free_bytes: free.unwrap_or(0) }
-    };
-    let sets: Vec<Vec<Candidate>> =
-        store.sets.iter().map(|set| set.drives.iter().map(candidate).collect()).collect();
     let shards = redundancy.shards();
-    let placement = place(&sets, shards, store.env.random.number())
-        .and_then(|placement| Some((placement, store.sets.get(placement.set)?)));
-    let (placement, set) = placement.ok_or(BlobError::NoSuchRedundancy { redundancy })?;
+    let seed = store.env.random.number();
+    let find = |may_be_silent| {
+        let takes = |drive: &Arc<Drive>| takes(drive, shard_bytes, may_be_silent);
+        let placement = place(&candidates(store, &takes), shards, seed);
+        placement.and_then(|placement| Some((placement, store.sets.get(placement.set)?, may_be_silent)))
+    };
+    let answering = find(false).filter(|(placement, ..)| placement.writable >= redundancy.write_quorum());
+    // A drive that does not answer is slow, not dead: where there are too few without it, it is waited for.
+    let found = answering.or_else(|| find(true));
+    let (placement, set, may_be_silent) = found.ok_or(BlobError::NoSuchRedundancy { redundancy })?;
     let mut drives = set.window(placement.first_slot, shards);
     if placement.writable < redundancy.write_quorum() {
         let full =
@@ -347,9 +342,7 @@ fn choose(
         });
     }
     for drive in &mut drives {
-        if takes(drive).is_none() {
-            *drive = None;
-        }
+        drive.take_if(|drive| takes(drive, shard_bytes, may_be_silent).is_none());
     }
     let blob = BlobRef {
         id: store.new_id(),
@@ -361,6 +354,21 @@ fn choose(
         map_epoch: set.map_epoch,
     };
     Ok((blob, drives))
+}
+
+/// Free bytes of a drive that takes a shard.
+fn takes(drive: &Arc<Drive>, shard_bytes: u64, may_be_silent: bool) -> Option<u64> {
+    drive.refresh_space();
+    drive.takes(shard_bytes).ok()?;
+    (may_be_silent || !drive.is_silent()).then(|| drive.free_bytes())
+}
+
+fn candidates(store: &Store, takes: &dyn Fn(&Arc<Drive>) -> Option<u64>) -> Vec<Vec<Candidate>> {
+    let candidate = |drive: &Option<Arc<Drive>>| {
+        let free_bytes = drive.as_ref().and_then(takes);
+        Candidate { writable: free_bytes.is_some(), free_bytes: free_bytes.unwrap_or(0) }
+    };
+    store.sets.iter().map(|set| set.drives.iter().map(candidate).collect()).collect()
 }
 
 /// Bytes received and not yet written.

@@ -19,8 +19,9 @@ use crate::engine::{Engine, EngineBatch, EngineSnapshot};
 use crate::error::DriveFailure;
 use crate::log::{LogBatch, LogPosition, RaftLog};
 use crate::raft::fate::{Fate, FateReply};
-use crate::raft::group::{Answer, Group, Place, Reply};
+use crate::raft::group::{Answer, Group, Reply};
 use crate::raft::network::{Envelope, Network};
+use crate::raft::place::Place;
 use crate::raft::storage;
 use crate::sides::Sides;
 use crate::snapshot;
@@ -43,7 +44,7 @@ pub(crate) enum Event {
         /// Who waits.
         reply: Reply,
         /// Where it says that it was logged.
-        place: Place,
+        place: Arc<Place>,
     },
     /// What became of an entry of an earlier leader?
     Ask {

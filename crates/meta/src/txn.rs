@@ -22,7 +22,8 @@ use crate::error::MetaError;
 use crate::log::LogPosition;
 use crate::machine::Outcome;
 use crate::raft::fate::Fate;
-use crate::raft::group::{Answer, Place};
+use crate::raft::group::Answer;
+use crate::raft::place::Place;
 use crate::table::{Counters, Stored, Table, row_key};
 use crate::view::{Leader, PartitionView};
 
@@ -237,14 +238,17 @@ async fn propose(
 ) -> Result<Answer, MetaError> {
     let events = leader.events.as_ref().ok_or(MetaError::ReadOnly)?;
     let (reply, answer) = oneshot::channel();
-    let place = Place::default();
+    let place = Arc::new(Place::default());
     match events.try_send(Event::Propose { partition, command, reply, place: Arc::clone(&place) }) {
         Ok(()) => tokio::select! {
             biased;
             answer = answered(clock, view, answer, leader.term, &place) => {
                 answer.ok_or(MetaError::Unknown { partition })
             }
-            () = clock.sleep(ANSWER_WAIT) => Err(MetaError::Unknown { partition }),
+            () = clock.sleep(ANSWER_WAIT) => Err(match place.take_back() {
+                Some(_) => MetaError::Unknown { partition },
+                None => MetaError::Busy,
+            }),
         },
         Err(TrySendError::Full(_)) => Err(MetaError::Busy),
         // Its drive has failed, and it was not told of this transaction: another one will lead.
@@ -268,9 +272,8 @@ async fn answered(
         },
         () = superseded(view, term, place) => {}
     }
-    match place.get() {
-        Some(at) => fate(clock, view, *at).await,
-        // It was dropped before it was logged.
+    match place.take_back() {
+        Some(at) => fate(clock, view, at).await,
         None => Some(Answer::NotLeader),
     }
 }
@@ -279,12 +282,11 @@ async fn answered(
 async fn superseded(view: &PartitionView, mut term: u64, place: &Place) {
     loop {
         view.deposed(term).await;
-        match place.get() {
+        match place.logged() {
             // Who it was given to had been elected again before it took it up.
             Some(at) if at.term > term => term = at.term,
-            Some(_) => return,
-            // It waits to be taken up, and may still be: only who it was given to can tell.
-            None => std::future::pending().await,
+            // Where it still waits to be taken up, its proposer takes it back.
+            Some(_) | None => return,
         }
     }
 }

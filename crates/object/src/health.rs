@@ -85,6 +85,10 @@ fn describe(drive: &DriveStatus) -> String {
         DriveState::Ok => format!("{name} is well"),
         DriveState::Missing => format!("{name} is missing"),
         DriveState::Full => format!("{name} is full: it is read, and takes no writes until there is room"),
+        DriveState::Silent { waited } => format!(
+            "{name} has not answered for {} seconds: look at the device; reads and writes go to the other drives until it does",
+            waited.as_secs()
+        ),
         DriveState::Poisoned { reason } => {
             format!(
                 "{name} takes no writes since one failed ({reason}): check it, then start the server again"

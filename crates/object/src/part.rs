@@ -130,7 +130,7 @@ impl PartWriter {
             blob: written.map(|written| written.blob.clone()),
         };
         let committed = refer(&self.objects, &self.bucket, &self.key, &part, written).await;
-        self.objects.ended(landed, &committed).await;
+        landed.ended(&committed);
         committed
     }
 }

@@ -2,7 +2,6 @@
 
 use blob::BlobWriter;
 use bytes::{Bytes, BytesMut};
-use meta::MetaError;
 use model::etag::ETag;
 use model::ids::VersionId;
 use model::object::{Content, ObjectDetail, ObjectVersion};
@@ -102,22 +101,14 @@ impl Objects {
             }
         }
     }
+}
 
-    /// Bytes after the commit that was to refer to them: what was written in vain is removed at once. Where that fails, or
-    /// nobody knows what became of the commit, it is decided about later.
-    pub(crate) async fn ended<T>(&self, landed: Landed, committed: &Result<T, ObjectError>) {
-        let Landed::Blob(written) = landed else {
-            return;
-        };
-        match committed {
-            Ok(_) => written.settled(),
-            Err(ObjectError::Meta(MetaError::Unknown { .. })) => {}
-            Err(_) => {
-                let outcome = self.inner.blobs.delete(std::slice::from_ref(&written.blob)).await;
-                if outcome.left_on.is_empty() {
-                    written.settled();
-                }
-            }
+impl Landed {
+    /// After the commit that was to refer to the bytes. Where it was refused, or nobody knows what became of it, they are
+    /// decided about later: the answer does not wait for the drives once more.
+    pub(crate) fn ended<T>(self, committed: &Result<T, ObjectError>) {
+        if let (Landed::Blob(written), Ok(_)) = (self, committed) {
+            written.settled();
         }
     }
 }
@@ -204,7 +195,7 @@ impl PutWriter {
         let detail = version.has_detail().then_some(ObjectDetail { attributes: apart, inline });
         let refer = Refer { objects: &self.objects, bucket: &self.bucket, path: &self.path, version, detail };
         let put = refer.commit(&self.request.condition, &landed).await;
-        self.objects.ended(landed, &put).await;
+        landed.ended(&put);
         put
     }
 }

@@ -230,6 +230,7 @@ impl Scrub {
             Ok(step) => step,
             Err(fault) => {
                 warn!(drive = %run.path.display(), %fault, "a folder can't be listed: the scrub tries again");
+                run.walk = None;
                 return (BYTES_PER_STEP, Vec::new());
             }
         };

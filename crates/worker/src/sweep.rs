@@ -142,8 +142,8 @@ impl Sweep {
             let Some(missed) = missed.iter().find(|missed| missed.place == status.place).cloned() else {
                 continue;
             };
-            let Some(path) = status.path.filter(|_| !matches!(status.state, DriveState::Poisoned { .. }))
-            else {
+            let can_be_swept = matches!(status.state, DriveState::Ok | DriveState::Full);
+            let Some(path) = status.path.filter(|_| can_be_swept) else {
                 continue;
             };
             info!(drive = %path.display(), "the drive missed deletes: all of it is looked at");

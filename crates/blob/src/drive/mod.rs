@@ -4,8 +4,10 @@
 //! [`file::commit`] has returned. Reads never wait for the segment writer.
 
 use std::collections::HashSet;
+use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use env::{BoxFuture, Env, Space};
@@ -19,11 +21,13 @@ pub(crate) use self::inventory::{Busy, read_end as file_end};
 pub(crate) use self::scrub::Walk;
 use self::segment_loop::{Job, SegmentLoop, Work};
 use self::segments::Segments;
+use self::silence::{Question, Silence};
 use crate::error::{BlobOpenError, FaultKind};
 use crate::gather::{Gather, Ticket};
 use crate::options::BlobOptions;
+use crate::patience::within;
 use crate::shard::{PackedHeader, packed_descriptor};
-use crate::status::{Described, DrivePlace, DriveStatus};
+use crate::status::{Described, DrivePlace, DriveState, DriveStatus};
 
 mod compaction;
 pub(crate) mod file;
@@ -38,6 +42,7 @@ mod rewrite;
 mod scrub;
 mod segment_loop;
 mod segments;
+mod silence;
 
 /// A drive that was there when the store was opened.
 pub(crate) struct Drive {
@@ -46,6 +51,12 @@ pub(crate) struct Drive {
     path: PathBuf,
     env: Env,
     health: Arc<Health>,
+    /// What changes it.
+    writes: Arc<Silence>,
+    reads: Silence,
+    drive_reads_max: usize,
+    /// How long it is waited for.
+    answer_wait: Duration,
     segments: Arc<Segments>,
     jobs: Sender<Box<Job>>,
     /// The folder of shard files.
@@ -93,11 +104,15 @@ impl Drive {
             }
         };
         let health = Arc::new(health);
+        let name = path.display().to_string();
+        let writes = Silence::of_writes(name.clone(), Arc::clone(&env.clock), options.silent_after);
+        let writes = Arc::new(writes);
+        let reads = Silence::of_reads(name, Arc::clone(&env.clock), options.slow_after);
         let (jobs, waiting) = mpsc::channel(options.drive_queue_max.max(1));
         let writer = SegmentLoop::new(
             env.clone(),
             Arc::clone(&segments),
-            Arc::clone(&health),
+            (Arc::clone(&health), Arc::clone(&writes)),
             waiting,
             next_number,
             segment_bytes,
@@ -112,6 +127,10 @@ impl Drive {
             path: path.to_owned(),
             env: env.clone(),
             health,
+            writes,
+            reads,
+            drive_reads_max: options.drive_reads_max,
+            answer_wait: options.answer_wait,
             segments,
             jobs,
             shards: root.join("shards"),
@@ -128,6 +147,39 @@ impl Drive {
         self.health.takes(bytes)
     }
 
+    /// The drive is asked for a change: it has answered when this is dropped.
+    pub(crate) fn ask(&self) -> Question<'_> {
+        self.writes.ask()
+    }
+
+    /// Whether it leaves changes waiting for longer than it may.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.writes.silent_for().is_some()
+    }
+
+    /// Whether others had better be read instead.
+    pub(crate) fn is_slow(&self) -> bool {
+        self.reads.waiting() >= self.drive_reads_max || self.reads.silent_for().is_some()
+    }
+
+    /// Whether a repair of what is here would not be in vain.
+    pub(crate) fn can_repair(&self) -> bool {
+        self.takes(0).is_ok() && !self.is_silent()
+    }
+
+    /// The drive is asked for bytes.
+    pub(crate) fn ask_read(&self) -> Question<'_> {
+        self.reads.ask()
+    }
+
+    /// What the drive answers, if it does in time.
+    pub(crate) async fn within<T>(
+        &self,
+        answer: impl Future<Output = Result<T, FaultKind>>,
+    ) -> Result<T, FaultKind> {
+        within(&*self.env.clock, self.answer_wait, answer).await
+    }
+
     /// Whether it is for want of room that writes are refused.
     pub(crate) fn is_full(&self) -> bool {
         !self.health.is_poisoned()
@@ -139,7 +191,7 @@ impl Drive {
 
     /// Asks for the room again, beside the caller, if what is known is old.
     pub(crate) fn refresh_space(self: &Arc<Self>) {
-        if self.health.wants_space(self.env.clock.monotonic()) {
+        if !self.is_silent() && self.health.wants_space(self.env.clock.monotonic()) {
             let drive = Arc::clone(self);
             // Its end is of no interest: the next caller looks at the numbers.
             drop(self.env.spawn.task(Box::pin(async move { drive.ask_space().await })));
@@ -147,6 +199,7 @@ impl Drive {
     }
 
     async fn ask_space(&self) {
+        let _question = self.ask();
         if let Ok(space) = self.env.disk.space(&self.path).await {
             self.health.note_space(space, self.env.clock.monotonic());
         }
@@ -221,7 +274,10 @@ impl Drive {
 
     /// What is known of it; asks for the room.
     pub(crate) async fn status(&self) -> DriveStatus {
-        self.ask_space().await;
+        if !self.is_silent() {
+            // A drive that does not answer is known by its last answer.
+            let _ = self.within(async { Ok(self.ask_space().await) }).await;
+        }
         let usage = self.segments.usage();
         let kept: u64 = usage.iter().map(|usage| usage.kept_bytes).sum();
         let used: u64 = usage.iter().map(|usage| usage.used_bytes).sum();
@@ -229,7 +285,7 @@ impl Drive {
         DriveStatus {
             place: self.place,
             path: Some(self.path.clone()),
-            state: self.health.state(),
+            state: self.state(),
             total_bytes: space.total_bytes,
             free_bytes: space.free_bytes,
             segments: usage.len(),
@@ -240,8 +296,23 @@ impl Drive {
         }
     }
 
-    /// Seals and syncs; ends when the segment writer has.
+    fn state(&self) -> DriveState {
+        match self.health.state() {
+            state @ (DriveState::Ok | DriveState::Full) => {
+                self.writes.silent_for().map_or(state, |waited| DriveState::Silent { waited })
+            }
+            state => state,
+        }
+    }
+
+    /// Seals and syncs; ends when the segment writer has, unless the drive does not answer.
     pub(crate) async fn close(&self) {
+        if self.within(async { Ok(self.end_writer().await) }).await.is_err() {
+            tracing::warn!(drive = %self.path.display(), "the drive does not answer: the next start seals its last segment");
+        }
+    }
+
+    async fn end_writer(&self) {
         let gather = Gather::new(1);
         let ticket = gather.ticket(0);
         let nobody = BlobId::from_bytes([0; 16]);

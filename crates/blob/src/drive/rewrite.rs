@@ -29,6 +29,9 @@ impl Drive {
         if self.health.is_poisoned() {
             return Err(FaultKind::NotWritable);
         }
+        if self.is_silent() {
+            return Err(FaultKind::Silent);
+        }
         let usage = self.segments.usage();
         let chosen = choose(&usage, self.compact_dead_percent_min, self.segment_bytes);
         let Some(segment) = chosen.and_then(|number| self.segments.get(number)) else {

@@ -57,6 +57,10 @@ impl Walk {
         Walk { drive, at, segment: None, folders: Vec::new(), folder: None, names: Vec::new(), file: None }
     }
 
+    pub(crate) fn drive(&self) -> Arc<Drive> {
+        Arc::clone(&self.drive)
+    }
+
     /// Where to begin again, should the walk end here.
     pub(crate) fn at(&self) -> ScrubAt {
         self.at

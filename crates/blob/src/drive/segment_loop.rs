@@ -26,6 +26,7 @@ use super::format::{
 use super::health::Health;
 use super::index::Location;
 use super::segments::{Segment, Segments, segment_path};
+use super::silence::Silence;
 use crate::error::FaultKind;
 use crate::gather::{Outcome, Ticket};
 
@@ -79,6 +80,7 @@ pub(crate) struct SegmentLoop {
     env: Env,
     segments: Arc<Segments>,
     health: Arc<Health>,
+    writes: Arc<Silence>,
     jobs: Receiver<Box<Job>>,
     next_number: u32,
     segment_bytes: u64,
@@ -133,12 +135,22 @@ impl SegmentLoop {
     pub(crate) fn new(
         env: Env,
         segments: Arc<Segments>,
-        health: Arc<Health>,
+        (health, writes): (Arc<Health>, Arc<Silence>),
         jobs: Receiver<Box<Job>>,
         next_number: u32,
         segment_bytes: u64,
     ) -> Self {
-        SegmentLoop { env, segments, health, jobs, next_number, segment_bytes, active: None, deferred: None }
+        SegmentLoop {
+            env,
+            segments,
+            health,
+            writes,
+            jobs,
+            next_number,
+            segment_bytes,
+            active: None,
+            deferred: None,
+        }
     }
 
     /// Runs until it is closed or nobody can send any more.
@@ -182,6 +194,8 @@ impl SegmentLoop {
     }
 
     async fn turn(&mut self, batch: &mut Vec<Job>) {
+        let writes = Arc::clone(&self.writes);
+        let _question = writes.ask();
         if self.health.is_poisoned() {
             batch.clear(); // Dropped tickets are failures.
             return;

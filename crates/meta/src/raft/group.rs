@@ -6,8 +6,8 @@
 //! 3. a proposer is answered after its entry was applied here.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
 
 use model::ids::PartitionId;
 use model::time::Timestamp;
@@ -24,6 +24,7 @@ use crate::drive_loop::Event;
 use crate::engine::{Engine, EngineBatch, EngineSnapshot};
 use crate::log::{GroupLog, LogPosition};
 use crate::machine::{Applied, ApplyError, Machine, Outcome};
+use crate::raft::place::Place;
 use crate::seeks::Seeks;
 use crate::view::{Leader, PartitionView};
 
@@ -53,9 +54,6 @@ pub(crate) enum Answer {
 
 /// Where an answer goes.
 pub(crate) type Reply = oneshot::Sender<Answer>;
-
-/// Where a proposal was logged, as soon as it was: its proposer can ask for it there when it gets no answer.
-pub(crate) type Place = Arc<OnceLock<LogPosition>>;
 
 struct Waiting {
     index: u64,
@@ -167,24 +165,28 @@ impl Group {
             let _ = reply.send(Answer::NotLeader);
             return;
         }
+        let mut logged = None;
+        place.log(|| {
+            logged = self.log(now, command);
+            logged
+        });
+        let Some(LogPosition { index, term }) = logged else {
+            let _ = reply.send(Answer::Busy);
+            return;
+        };
+        // What was proposed in an earlier term at this index or behind it is gone, and never committed.
+        while let Some(gone) = self.waiting.pop_back_if(|waiting| waiting.index >= index) {
+            let _ = gone.reply.send(Answer::NotLeader);
+        }
+        self.waiting.push_back(Waiting { index, term, reply });
+    }
+
+    fn log(&mut self, now: Timestamp, command: &[u8]) -> Option<LogPosition> {
         // Never back, also among entries that are proposed and not applied yet.
         let time = self.machine.time_for(now).max(self.proposed_time);
-        match self.node.propose(Vec::new(), command::stamp(time, command)) {
-            Ok(()) => {
-                self.proposed_time = time;
-                let (index, term) = (self.node.raft.raft_log.last_index(), self.node.raft.term);
-                // Before anybody can lose it. It is set once: each proposal has its own.
-                let _ = place.set(LogPosition { index, term });
-                // What was proposed in an earlier term at this index or behind it is gone, and never committed.
-                while let Some(gone) = self.waiting.pop_back_if(|waiting| waiting.index >= index) {
-                    let _ = gone.reply.send(Answer::NotLeader);
-                }
-                self.waiting.push_back(Waiting { index, term, reply });
-            }
-            Err(_) => {
-                let _ = reply.send(Answer::Busy);
-            }
-        }
+        self.node.propose(Vec::new(), command::stamp(time, command)).ok()?;
+        self.proposed_time = time;
+        Some(LogPosition { index: self.node.raft.raft_log.last_index(), term: self.node.raft.term })
     }
 
     /// Tells what became of an entry of an earlier leader.

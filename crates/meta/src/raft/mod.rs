@@ -4,4 +4,5 @@ pub(crate) mod fate;
 pub(crate) mod group;
 pub(crate) mod membership;
 pub(crate) mod network;
+pub(crate) mod place;
 pub(crate) mod storage;

@@ -93,9 +93,20 @@ fn all_is_answered(seed: u64, trouble: impl Fn(&Store, usize)) {
         assert!(env.clock.monotonic() - begun < Duration::from_secs(20), "seed {seed}: answered soon");
         assert_eq!((numbers(&meta).await.len(), total(&meta).await), (161, 161), "seed {seed}: each once");
         store.simulation.network().mend();
+        store.simulation.disks().resume(&format!("d{}", slot + 1));
         meta.close().await;
     });
     ending.finished();
+}
+
+/// What its loop has not taken up when it stops answering is taken back and given to the next leader.
+#[test]
+fn while_the_drive_of_the_leader_does_not_answer_every_write_is_answered_for_certain() {
+    for seed in seeds(9300, 20) {
+        all_is_answered(seed, |store, slot| {
+            store.simulation.disks().stall_until_resumed(&format!("d{}", slot + 1));
+        });
+    }
 }
 
 #[test]

@@ -1,0 +1,138 @@
+//! Whether a drive answers: what was asked of it, and since when. Changes and reads are watched apart.
+//!
+//! What always holds: a drive is silent as long as something that was asked of it waits for longer than it may, and no longer.
+//! A slow drive is slow, not dead: nothing of what it holds is in doubt, and it is written to again once it has answered.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use env::Clock;
+use parking_lot::Mutex;
+
+/// What a drive was asked to do and has not done yet.
+pub(crate) struct Silence {
+    /// The drive's name in the log.
+    drive: String,
+    clock: Arc<dyn Clock>,
+    silent_after: Duration,
+    /// Whether the log is told: writes that don't end are an operator's business, a slow read is not.
+    is_told: bool,
+    asked: Mutex<Asked>,
+}
+
+#[derive(Default)]
+struct Asked {
+    next: u64,
+    /// When, by a number that grows: the first has waited longest.
+    since: BTreeMap<u64, Duration>,
+    /// Whether the log has been told that it is silent.
+    told: bool,
+}
+
+impl std::fmt::Debug for Silence {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Silence").field("drive", &self.drive).finish_non_exhaustive()
+    }
+}
+
+impl Silence {
+    /// Of writes: the log is told.
+    pub(crate) fn of_writes(drive: String, clock: Arc<dyn Clock>, silent_after: Duration) -> Self {
+        Silence { drive, clock, silent_after, is_told: true, asked: Mutex::default() }
+    }
+
+    /// Of reads.
+    pub(crate) fn of_reads(drive: String, clock: Arc<dyn Clock>, silent_after: Duration) -> Self {
+        Silence { is_told: false, ..Silence::of_writes(drive, clock, silent_after) }
+    }
+
+    /// The drive is asked for something: it has answered when this is dropped.
+    pub(crate) fn ask(&self) -> Question<'_> {
+        let now = self.clock.monotonic();
+        let mut asked = self.asked.lock();
+        let number = asked.next;
+        asked.next += 1;
+        asked.since.insert(number, now);
+        Question { silence: self, number }
+    }
+
+    /// How long the oldest question has been waiting, where that is longer than it may.
+    pub(crate) fn silent_for(&self) -> Option<Duration> {
+        let mut asked = self.asked.lock();
+        let (_, since) = asked.since.first_key_value()?;
+        let waited = self.clock.monotonic().saturating_sub(*since);
+        if waited < self.silent_after {
+            return None;
+        }
+        if self.is_told && !asked.told {
+            asked.told = true;
+            tracing::warn!(
+                drive = %self.drive, waited_seconds = waited.as_secs(),
+                "the drive does not answer: what is written goes to the others until it does. Look at the device \
+                 and at what the kernel says of it"
+            );
+        }
+        Some(waited)
+    }
+
+    /// How many questions wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.asked.lock().since.len()
+    }
+
+    fn answered(&self, number: u64) {
+        let mut asked = self.asked.lock();
+        asked.since.remove(&number);
+        if !asked.told {
+            return;
+        }
+        let now = self.clock.monotonic();
+        let oldest =
+            asked.since.first_key_value().map_or(Duration::ZERO, |(_, since)| now.saturating_sub(*since));
+        if oldest < self.silent_after {
+            asked.told = false;
+            tracing::info!(drive = %self.drive, "the drive answers again: it takes writes, and what it missed is healed");
+        }
+    }
+}
+
+/// Something that a drive was asked for.
+#[derive(Debug)]
+pub(crate) struct Question<'a> {
+    silence: &'a Silence,
+    number: u64,
+}
+
+impl Drop for Question<'_> {
+    fn drop(&mut self) {
+        self.silence.answered(self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use env::simulated::{Ending, Simulation};
+
+    #[test]
+    fn a_drive_is_silent_while_something_waits_too_long_and_no_longer() {
+        let ending = Simulation::new(1).run(async |env| {
+            let clock = env.clock;
+            let silence = Silence::of_writes("d".into(), Arc::clone(&clock), Duration::from_secs(10));
+            let first = silence.ask();
+            clock.sleep(Duration::from_secs(6)).await;
+            let second = silence.ask();
+            assert_eq!(silence.silent_for(), None);
+            clock.sleep(Duration::from_secs(4)).await;
+            assert_eq!(silence.silent_for(), Some(Duration::from_secs(10)));
+            drop(first);
+            assert_eq!(silence.silent_for(), None, "the second has waited for less");
+            clock.sleep(Duration::from_secs(6)).await;
+            assert_eq!(silence.silent_for(), Some(Duration::from_secs(10)));
+            drop(second);
+            assert_eq!(silence.silent_for(), None);
+        });
+        assert!(matches!(ending, Ending::Finished(())));
+    }
+}
