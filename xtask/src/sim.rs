@@ -9,13 +9,14 @@ use crate::process;
 pub(crate) const HELP: &str = "\
 Runs the deterministic simulation: docs/reliability.md says what it does.
 
-Usage: cargo xtask sim [--seeds <n>] [--points <n>] [--faults <n>] [--rots <n>] [--from <n>] [--jobs <n>] [--scenario <name>]
+Usage: cargo xtask sim [--seeds <n>] [--points <n>] [--faults <n>] [--rots <n>] [--storms <n>] [--from <n>] [--jobs <n>] [--scenario <name>]
        cargo xtask sim --seed <n> [--trace] [-- <more words of a run that failed>]
 
   --seeds <n>        lives with random crashes, of so many seeds
   --points <n>       a crash at every step of every scenario, of so many seeds
   --faults <n>       a fault of a drive at every step of every scenario, of so many seeds
   --rots <n>         rot in the files of so many stores
+  --storms <n>       lives with a fault of a drive in each, of so many seeds
   --from <n>         the first seed
   --jobs <n>         threads
   --scenario <name>  only this one
@@ -27,11 +28,12 @@ Usage: cargo xtask sim [--seeds <n>] [--points <n>] [--faults <n>] [--rots <n>] 
 ";
 
 /// What CI runs: more than 2,000 crash points and 200 seeds, and every kind of fault.
-const IN_CI: &[&str] = &["--seeds", "210", "--points", "2", "--faults", "1", "--rots", "14", "--jobs", "2"];
+const IN_CI: &[&str] =
+    &["--seeds", "210", "--points", "2", "--faults", "1", "--rots", "14", "--storms", "70", "--jobs", "2"];
 
 /// Flags with a number or a name, handed on as they are.
 const VALUES: &[&str] =
-    &["--seeds", "--points", "--faults", "--rots", "--from", "--jobs", "--scenario", "--seed"];
+    &["--seeds", "--points", "--faults", "--rots", "--storms", "--from", "--jobs", "--scenario", "--seed"];
 
 /// `cargo xtask sim`.
 pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {

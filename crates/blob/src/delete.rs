@@ -105,7 +105,7 @@ impl Drive {
         if shards.is_empty() {
             return Ok(());
         }
-        let _question = self.ask();
+        let _question = self.ask().await;
         let folders: BTreeSet<u16> = shards.iter().map(|(id, _)| folder_number(id)).collect();
         let unlinks = stream::iter(shards)
             .map(|(id, shard)| async move { self.remove_file(&id, shard).await })

@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use env::Env;
+use futures_util::future::join_all;
 use model::blob::{BlobRef, Redundancy};
 use model::time::Timestamp;
 
@@ -199,9 +200,7 @@ impl Blobs {
 
     /// Seals and syncs the segments and stops the drives' writers. Writes of small blobs fail afterwards; reads go on.
     pub async fn close(&self) {
-        for drive in self.store.drives() {
-            drive.close().await;
-        }
+        join_all(self.store.drives().map(|drive| drive.close())).await;
     }
 }
 

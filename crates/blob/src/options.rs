@@ -26,7 +26,9 @@ pub struct BlobOptions {
     pub silent_after: Duration,
     /// How long a drive may take for a read before others are read instead, where there are enough.
     pub slow_after: Duration,
-    /// Reads that one drive is given at once, where others can be read instead.
+    /// Changes of files that one drive is asked for at once.
+    pub drive_writes_max: usize,
+    /// Reads that one drive is asked for at once: beyond, others are read instead where there are enough.
     pub drive_reads_max: usize,
     /// Memory kept for staging large writes between one and the next, in bytes.
     pub staging_pool_bytes_max: usize,
@@ -47,7 +49,8 @@ impl Default for BlobOptions {
             answer_wait: Duration::from_secs(30),
             silent_after: Duration::from_secs(10),
             slow_after: Duration::from_secs(2),
-            drive_reads_max: 64,
+            drive_writes_max: 32,
+            drive_reads_max: 32,
             staging_pool_bytes_max: 64 << 20,
             drive_queue_max: 512,
             compact_dead_percent_min: 50,

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use model::blob::BlobRef;
 
 use crate::drive::file_end;
@@ -165,7 +166,7 @@ async fn repair_packed(
         let ticket = gather.ticket(u32::from(*shard));
         let job = PutJob::new(source.blob.id, *shard, parts, ticket);
         // A queue that has no room in time drops the job, and the ticket says so.
-        let _ = drive.within(async { Ok(drive.put(job).await) }).await;
+        let _ = drive.within(drive.put(job).map(Ok)).await;
     }
     let store = &source.store;
     let answers = gather.quorum(&*store.env.clock, store.options.patience()).await;

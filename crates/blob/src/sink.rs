@@ -44,7 +44,7 @@ impl Sink {
     ) -> Self {
         let operation = drive.clone().map(|drive| -> Operation {
             Box::pin(async move {
-                let _question = drive.ask();
+                let _question = drive.ask().await;
                 drive.create_file(id, shard, len_bytes, repair).await
             })
         });
@@ -86,7 +86,7 @@ impl Sink {
         };
         let repair = self.repair;
         self.operation = Some(Box::pin(async move {
-            let _question = drive.ask();
+            let _question = drive.ask().await;
             let done = operate(&drive, &new, piece, end).await;
             if done.is_err() && repair {
                 drive.discard(&new).await;

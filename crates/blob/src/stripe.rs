@@ -112,7 +112,7 @@ impl Source {
     /// The piece of a stripe that a shard holds, checked.
     pub(crate) async fn piece(&self, shard: u8, stripe: u64) -> Result<Bytes, FaultKind> {
         let drive = self.drive(shard).ok_or(FaultKind::NoDrive)?;
-        let _question = drive.ask_read();
+        let _question = drive.ask_read().await;
         let piece_len = self.layout.piece_len(stripe);
         let clock = &self.store.env.clock;
         let start = clock.monotonic();

@@ -26,8 +26,8 @@ use crate::{logging, open_files, service_manager};
 /// Exit code for words or settings that make no sense.
 const USAGE: u8 = 2;
 
-/// Threads for what blocks, at most.
-const BLOCKING_THREADS_MAX: usize = 64;
+/// Threads for what blocks, at most: several times what one drive is asked for at once, so that one that hangs leaves enough.
+const BLOCKING_THREADS_MAX: usize = 256;
 
 /// How long threads that are still in a system call are waited for at the end.
 const LAST_CALLS_TIME_MAX: Duration = Duration::from_secs(5);

@@ -24,3 +24,12 @@ fn a_shard_file_that_a_crash_cut_off_is_removed() {
         assert_holds(Run::Seed(seed, Weather::Calm));
     }
 }
+
+/// Seed 57 refuses a put at its commit while a drive hangs; the others have one or two drives, of which one hangs.
+#[test]
+fn nothing_waits_without_end_for_a_drive_that_never_answers() {
+    for seed in [24, 52, 57, 63] {
+        assert_holds(Run::Seed(seed, Weather::Storm));
+    }
+    assert_holds(Run::Point(Case { scenario: Scenario::Mixed, drives: 3, seed: 2 }, 1, "hang"));
+}

@@ -49,6 +49,8 @@ pub(crate) struct Sweep {
     state: State,
     /// What [`Objects::misses`] was when the marks were read.
     misses: u64,
+    /// A drive that missed deletes does not answer: it is looked at when it does.
+    is_waiting: bool,
     rest: Duration,
 }
 
@@ -110,7 +112,7 @@ impl Drive {
 
 impl Sweep {
     pub(crate) fn new(env: Env, objects: Objects) -> Self {
-        Sweep { env, objects, state: State::Start, misses: 0, rest: REST }
+        Sweep { env, objects, state: State::Start, misses: 0, is_waiting: false, rest: REST }
     }
 
     /// The round of the start: all drives.
@@ -137,11 +139,13 @@ impl Sweep {
     /// These drives, and all of those that deletes missed, where they can be written.
     async fn round(&mut self, mut drives: Vec<Drive>) -> Result<Round, ObjectError> {
         self.misses = self.objects.misses();
+        self.is_waiting = false;
         let missed = self.objects.missed_drives().await?;
         for status in self.objects.blobs().drives().await {
             let Some(missed) = missed.iter().find(|missed| missed.place == status.place).cloned() else {
                 continue;
             };
+            self.is_waiting |= matches!(status.state, DriveState::Silent { .. });
             let can_be_swept = matches!(status.state, DriveState::Ok | DriveState::Full);
             let Some(path) = status.path.filter(|_| can_be_swept) else {
                 continue;
@@ -159,7 +163,7 @@ impl Sweep {
 
     /// Whether drives are to be looked at again.
     async fn look(&mut self, left: Vec<Drive>) -> Result<Progress, ObjectError> {
-        if left.is_empty() && self.objects.misses() == self.misses {
+        if left.is_empty() && !self.is_waiting && self.objects.misses() == self.misses {
             self.state = State::Rest(left);
             self.rest = REST;
             return Ok(Progress::Idle(REST));

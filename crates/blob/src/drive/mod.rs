@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use env::{BoxFuture, Env, Space};
+use futures_util::FutureExt;
 use model::ids::BlobId;
 use parking_lot::Mutex;
 use tokio::sync::mpsc::{self, Sender};
@@ -54,7 +55,6 @@ pub(crate) struct Drive {
     /// What changes it.
     writes: Arc<Silence>,
     reads: Silence,
-    drive_reads_max: usize,
     /// How long it is waited for.
     answer_wait: Duration,
     segments: Arc<Segments>,
@@ -104,10 +104,8 @@ impl Drive {
             }
         };
         let health = Arc::new(health);
-        let name = path.display().to_string();
-        let writes = Silence::of_writes(name.clone(), Arc::clone(&env.clock), options.silent_after);
-        let writes = Arc::new(writes);
-        let reads = Silence::of_reads(name, Arc::clone(&env.clock), options.slow_after);
+        let writes = Arc::new(Silence::of_writes(path, &env.clock, options));
+        let reads = Silence::of_reads(path, &env.clock, options);
         let (jobs, waiting) = mpsc::channel(options.drive_queue_max.max(1));
         let writer = SegmentLoop::new(
             env.clone(),
@@ -129,7 +127,6 @@ impl Drive {
             health,
             writes,
             reads,
-            drive_reads_max: options.drive_reads_max,
             answer_wait: options.answer_wait,
             segments,
             jobs,
@@ -148,8 +145,8 @@ impl Drive {
     }
 
     /// The drive is asked for a change: it has answered when this is dropped.
-    pub(crate) fn ask(&self) -> Question<'_> {
-        self.writes.ask()
+    pub(crate) async fn ask(&self) -> Question<'_> {
+        self.writes.ask().await
     }
 
     /// Whether it leaves changes waiting for longer than it may.
@@ -159,7 +156,7 @@ impl Drive {
 
     /// Whether others had better be read instead.
     pub(crate) fn is_slow(&self) -> bool {
-        self.reads.waiting() >= self.drive_reads_max || self.reads.silent_for().is_some()
+        self.reads.is_crowded() || self.reads.silent_for().is_some()
     }
 
     /// Whether a repair of what is here would not be in vain.
@@ -168,8 +165,8 @@ impl Drive {
     }
 
     /// The drive is asked for bytes.
-    pub(crate) fn ask_read(&self) -> Question<'_> {
-        self.reads.ask()
+    pub(crate) async fn ask_read(&self) -> Question<'_> {
+        self.reads.ask().await
     }
 
     /// What the drive answers, if it does in time.
@@ -199,7 +196,7 @@ impl Drive {
     }
 
     async fn ask_space(&self) {
-        let _question = self.ask();
+        let _question = self.writes.ask_now();
         if let Ok(space) = self.env.disk.space(&self.path).await {
             self.health.note_space(space, self.env.clock.monotonic());
         }
@@ -276,7 +273,7 @@ impl Drive {
     pub(crate) async fn status(&self) -> DriveStatus {
         if !self.is_silent() {
             // A drive that does not answer is known by its last answer.
-            let _ = self.within(async { Ok(self.ask_space().await) }).await;
+            let _ = self.within(self.ask_space().map(Ok)).await;
         }
         let usage = self.segments.usage();
         let kept: u64 = usage.iter().map(|usage| usage.kept_bytes).sum();
@@ -307,7 +304,7 @@ impl Drive {
 
     /// Seals and syncs; ends when the segment writer has, unless the drive does not answer.
     pub(crate) async fn close(&self) {
-        if self.within(async { Ok(self.end_writer().await) }).await.is_err() {
+        if self.within(self.end_writer().map(Ok)).await.is_err() {
             tracing::warn!(drive = %self.path.display(), "the drive does not answer: the next start seals its last segment");
         }
     }

@@ -195,7 +195,7 @@ impl SegmentLoop {
 
     async fn turn(&mut self, batch: &mut Vec<Job>) {
         let writes = Arc::clone(&self.writes);
-        let _question = writes.ask();
+        let _question = writes.ask_now();
         if self.health.is_poisoned() {
             batch.clear(); // Dropped tickets are failures.
             return;

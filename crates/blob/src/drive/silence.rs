@@ -1,14 +1,19 @@
 //! Whether a drive answers: what was asked of it, and since when. Changes and reads are watched apart.
 //!
 //! What always holds: a drive is silent as long as something that was asked of it waits for longer than it may, and no longer.
-//! A slow drive is slow, not dead: nothing of what it holds is in doubt, and it is written to again once it has answered.
+//! A slow drive is slow, not dead: nothing of what it holds is in doubt, and it is written to again once it has answered. It is
+//! asked for a few things at once only, as each holds a thread: one that hangs must leave threads for the others.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use env::Clock;
 use parking_lot::Mutex;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::options::BlobOptions;
 
 /// What a drive was asked to do and has not done yet.
 pub(crate) struct Silence {
@@ -18,6 +23,8 @@ pub(crate) struct Silence {
     silent_after: Duration,
     /// Whether the log is told: writes that don't end are an operator's business, a slow read is not.
     is_told: bool,
+    /// Room for more questions.
+    room: Semaphore,
     asked: Mutex<Asked>,
 }
 
@@ -38,23 +45,46 @@ impl std::fmt::Debug for Silence {
 
 impl Silence {
     /// Of writes: the log is told.
-    pub(crate) fn of_writes(drive: String, clock: Arc<dyn Clock>, silent_after: Duration) -> Self {
-        Silence { drive, clock, silent_after, is_told: true, asked: Mutex::default() }
+    pub(crate) fn of_writes(drive: &Path, clock: &Arc<dyn Clock>, options: &BlobOptions) -> Self {
+        Silence {
+            drive: drive.display().to_string(),
+            clock: Arc::clone(clock),
+            silent_after: options.silent_after,
+            is_told: true,
+            room: Semaphore::new(options.drive_writes_max),
+            asked: Mutex::default(),
+        }
     }
 
     /// Of reads.
-    pub(crate) fn of_reads(drive: String, clock: Arc<dyn Clock>, silent_after: Duration) -> Self {
-        Silence { is_told: false, ..Silence::of_writes(drive, clock, silent_after) }
+    pub(crate) fn of_reads(drive: &Path, clock: &Arc<dyn Clock>, options: &BlobOptions) -> Self {
+        Silence {
+            silent_after: options.slow_after,
+            is_told: false,
+            room: Semaphore::new(options.drive_reads_max),
+            ..Silence::of_writes(drive, clock, options)
+        }
     }
 
-    /// The drive is asked for something: it has answered when this is dropped.
-    pub(crate) fn ask(&self) -> Question<'_> {
+    /// The drive is asked for something, when there is room: it has answered when this is dropped.
+    pub(crate) async fn ask(&self) -> Question<'_> {
+        // It is never closed: there is a permit in the end.
+        let room = self.room.acquire().await.ok();
+        self.note(room)
+    }
+
+    /// As [`Silence::ask`], for what has a thread of its own or is asked for one at a time.
+    pub(crate) fn ask_now(&self) -> Question<'_> {
+        self.note(None)
+    }
+
+    fn note<'a>(&'a self, room: Option<SemaphorePermit<'a>>) -> Question<'a> {
         let now = self.clock.monotonic();
         let mut asked = self.asked.lock();
         let number = asked.next;
         asked.next += 1;
         asked.since.insert(number, now);
-        Question { silence: self, number }
+        Question { silence: self, number, _room: room }
     }
 
     /// How long the oldest question has been waiting, where that is longer than it may.
@@ -76,9 +106,9 @@ impl Silence {
         Some(waited)
     }
 
-    /// How many questions wait.
-    pub(crate) fn waiting(&self) -> usize {
-        self.asked.lock().since.len()
+    /// Whether one more question would have to wait.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.room.available_permits() == 0
     }
 
     fn answered(&self, number: u64) {
@@ -102,6 +132,7 @@ impl Silence {
 pub(crate) struct Question<'a> {
     silence: &'a Silence,
     number: u64,
+    _room: Option<SemaphorePermit<'a>>,
 }
 
 impl Drop for Question<'_> {
@@ -119,10 +150,10 @@ mod tests {
     fn a_drive_is_silent_while_something_waits_too_long_and_no_longer() {
         let ending = Simulation::new(1).run(async |env| {
             let clock = env.clock;
-            let silence = Silence::of_writes("d".into(), Arc::clone(&clock), Duration::from_secs(10));
-            let first = silence.ask();
+            let silence = Silence::of_writes(Path::new("d"), &clock, &BlobOptions::default());
+            let first = silence.ask().await;
             clock.sleep(Duration::from_secs(6)).await;
-            let second = silence.ask();
+            let second = silence.ask().await;
             assert_eq!(silence.silent_for(), None);
             clock.sleep(Duration::from_secs(4)).await;
             assert_eq!(silence.silent_for(), Some(Duration::from_secs(10)));

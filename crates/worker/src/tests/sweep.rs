@@ -158,6 +158,27 @@ fn what_a_drive_missed_in_passing_is_removed_in_the_same_life() {
     });
 }
 
+#[test]
+fn what_a_silent_drive_missed_is_removed_when_it_answers() {
+    let store = Store::new(1, 4);
+    store.live(true, async |env, objects| {
+        fill(&objects).await;
+        let workers = crate::start(&env, &objects);
+        env.clock.sleep(Duration::from_secs(30)).await;
+        store.simulation.disks().stall_until_resumed("d3");
+        for number in 0..6 {
+            delete(&objects, &format!("{number}")).await;
+        }
+        env.clock.sleep(Duration::from_secs(300)).await;
+        assert!(objects.misses() > 0);
+        store.simulation.disks().resume("d3");
+        env.clock.sleep(Duration::from_secs(7200)).await;
+        workers.stop().await;
+        assert_tidy(&objects).await;
+        assert_eq!(objects.missed_drives().await.unwrap(), []);
+    });
+}
+
 /// A put is given up at any time; the drives are swept at once, and the transaction may happen after that.
 #[test]
 fn a_blob_whose_transaction_is_undecided_is_no_orphan() {
