@@ -7,6 +7,7 @@ use meta::table::{Stored, after_prefix};
 use meta::{MetaError, Txn};
 use model::bucket::{BucketRecord, BucketState};
 use model::ids::{BucketId, PartitionId};
+use model::object::StorageClass;
 use model::time::Timestamp;
 
 use crate::tables::{Buckets, Fences, Mark, Uploads, Usage, bucket_prefix};
@@ -20,7 +21,7 @@ impl Objects {
     /// Makes a bucket.
     ///
     /// # Errors
-    /// [`ObjectError::BucketExists`] where there is one of that name, whoever owns it.
+    /// [`ObjectError::BucketExists`] where there is one of that name, whoever owns it; where too many drives are full.
     pub async fn create_bucket(
         &self,
         name: &str,
@@ -45,6 +46,7 @@ impl Objects {
                     Err(error) => return Err(error),
                 }
             }
+            self.check_room(StorageClass::Standard)?;
             let row = BucketRecord {
                 id: self.new_bucket_id(),
                 created: Timestamp::ZERO,

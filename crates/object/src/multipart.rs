@@ -28,13 +28,14 @@ impl Objects {
     /// Begins an upload.
     ///
     /// # Errors
-    /// Where too few drives take it.
+    /// Where too few drives take it, or have room for its parts.
     pub async fn create_upload(
         &self,
         bucket: &BucketInfo,
         key: &str,
         request: UploadRequest,
     ) -> Result<UploadId, ObjectError> {
+        self.check_room(request.storage_class)?;
         let id = UploadId::from_bytes(self.new_id());
         let path = (bucket.id, key.to_owned());
         let row = UploadRecord {

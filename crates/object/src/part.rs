@@ -30,7 +30,7 @@ impl Objects {
     /// Begins to upload a part.
     ///
     /// # Errors
-    /// [`ObjectError::NoSuchUpload`].
+    /// [`ObjectError::NoSuchUpload`]; where too many drives are full.
     pub async fn begin_part(
         &self,
         bucket: &BucketInfo,
@@ -41,11 +41,13 @@ impl Objects {
     ) -> Result<PartWriter, ObjectError> {
         let path = (bucket.id, key.to_owned());
         let found = self.reader(&path).await?.get::<Uploads>(&(path.0, path.1.clone(), upload))?;
+        let record = found.ok_or(ObjectError::NoSuchUpload)?.row;
+        self.check_room(record.storage_class)?;
         Ok(PartWriter {
             objects: self.clone(),
             bucket: bucket.clone(),
             key: PartKey { bucket: path.0, key: path.1, upload, number },
-            upload: found.ok_or(ObjectError::NoSuchUpload)?.row,
+            upload: record,
             sink: Bytesink::Memory(BytesMut::new()),
             size_bytes: 0,
             size_hint_bytes,

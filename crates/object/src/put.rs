@@ -48,7 +48,7 @@ impl Objects {
     /// Begins to put an object.
     ///
     /// # Errors
-    /// Where its condition doesn't hold already now, so that no bytes are sent in vain.
+    /// Where its condition doesn't hold already now, or too many drives are full, so that no bytes are sent in vain.
     pub async fn begin_put(
         &self,
         bucket: &BucketInfo,
@@ -60,6 +60,7 @@ impl Objects {
             let current = self.reader(&path).await?.get::<Current>(&path)?;
             request.condition.check(current.as_ref().and_then(content::facts))?;
         }
+        self.check_room(request.storage_class)?;
         Ok(PutWriter {
             objects: self.clone(),
             bucket: bucket.clone(),
@@ -70,7 +71,8 @@ impl Objects {
         })
     }
 
-    /// Refuses new rows while too many drives are full; deletes are not asked.
+    /// Refuses what would add rows while too many drives are full. Deletes and aborts are not asked, as they give room back;
+    /// nor is a completion, which takes more rows away than it makes.
     pub(crate) fn check_room(&self, class: model::object::StorageClass) -> Result<(), ObjectError> {
         Ok(self.inner.blobs.check_room(self.redundancy(class))?)
     }
@@ -168,10 +170,6 @@ impl PutWriter {
             owner: self.request.owner.clone(),
         };
         let landed = self.sink.land(&self.objects, &descriptor).await?;
-        if !matches!(landed, Landed::Blob(_)) {
-            // What has bytes of its own asked for room when its writer was made.
-            self.objects.check_room(self.request.storage_class)?;
-        }
         let (attributes, apart) = content::place_attributes(self.request.attributes);
         let version = ObjectVersion {
             id: VersionId::NULL,

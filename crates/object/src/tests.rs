@@ -26,6 +26,7 @@ mod bucket_deletes;
 mod crash;
 mod faults;
 mod reference;
+mod room;
 mod sequences;
 mod uploads;
 
