@@ -398,3 +398,6 @@ impl OpenWalk {
         Ok(self.stripe == self.layout.stripes())
     }
 }
+
+#[cfg(test)]
+mod tests;
