@@ -87,19 +87,24 @@ def small(store):
         client.put_object(Bucket=BUCKET, Key=f"k{number}", Body=bodies[f"k{number}"])
     bodies["k1"] = b"second" * 1000
     client.put_object(Bucket=BUCKET, Key="k1", Body=bodies["k1"], ChecksumAlgorithm="SHA256")
-    parts = [random.Random(100 + n).randbytes(size) for n, size in enumerate((5 << 20, 5 << 20, 70_000))]
-    for name, last in (("multipart", 3), ("unfinished", 1)):
-        upload = client.create_multipart_upload(Bucket=BUCKET, Key=name, ContentType="text/x", Metadata={"a": "b"})["UploadId"]
+    parts = [random.Random(100 + n).randbytes(size) for n, size in enumerate((5 << 20, 5 << 20, 70_000, 80_000))]
+    # Both look complete; of the one, the last part is not among those that it was completed from.
+    for name in ("multipart", "unfinished"):
+        started = client.create_multipart_upload(
+            Bucket=BUCKET, Key=name, ContentType="text/x", Metadata={"a": "b"}, ChecksumAlgorithm="SHA256"
+        )
         sent = []
-        # Without its first part nobody can take the second upload for a whole object.
-        for number in range(1, 4) if last == 3 else (2,):
-            part = client.upload_part(Bucket=BUCKET, Key=name, UploadId=upload, PartNumber=number, Body=parts[number - 1])
-            sent.append({"PartNumber": number, "ETag": part["ETag"]})
-        if last == 3:
-            etag = client.complete_multipart_upload(Bucket=BUCKET, Key=name, UploadId=upload, MultipartUpload={"Parts": sent})["ETag"]
-    bodies["multipart"] = b"".join(parts)
+        for number, body in enumerate(parts, 1):
+            part = client.upload_part(
+                Bucket=BUCKET, Key=name, UploadId=started["UploadId"], PartNumber=number, Body=body, ChecksumAlgorithm="SHA256"
+            )
+            sent.append({"PartNumber": number, "ETag": part["ETag"], "ChecksumSHA256": part["ChecksumSHA256"]})
+        if name == "multipart":
+            named = {"Parts": sent[:3]}
+            done = client.complete_multipart_upload(Bucket=BUCKET, Key=name, UploadId=started["UploadId"], MultipartUpload=named)
+    bodies["multipart"] = b"".join(parts[:3])
     store.stop_well()
-    return store, bodies, etag
+    return store, bodies, done
 
 
 def check(store, bodies: dict[str, bytes]) -> None:
@@ -110,20 +115,21 @@ def check(store, bodies: dict[str, bytes]) -> None:
 
 
 def test_the_newest_version_and_the_parts_of_uploads_come_back(small):
-    store, bodies, etag = small
+    store, bodies, done = small
     lose_metadata(store)
     report = said("salvage", "--write", *store.drives)
     bucket = report["buckets"][BUCKET]
     assert bucket["of_parts"] == ["multipart"]
-    assert [(upload["key"], upload["parts"]) for upload in bucket["uploads"]] == [("unfinished", [2])]
+    assert [(upload["key"], upload["parts"]) for upload in bucket["uploads"]] == [("unfinished", [1, 2, 3, 4])]
     store.start()
     check(store, bodies)
     client = store.client()
-    head = client.head_object(Bucket=BUCKET, Key="multipart")
-    assert (head["ETag"], head["ContentType"], head["Metadata"]) == (etag, "text/x", {"a": "b"})
+    head = client.head_object(Bucket=BUCKET, Key="multipart", ChecksumMode="ENABLED")
+    assert (head["ETag"], head["ContentType"], head["Metadata"]) == (done["ETag"], "text/x", {"a": "b"})
+    assert (head["ChecksumSHA256"], head["ChecksumType"]) == (done["ChecksumSHA256"], "COMPOSITE")
     assert client.head_object(Bucket=BUCKET, Key="k1", ChecksumMode="ENABLED")["ChecksumSHA256"]
     (upload,) = client.list_multipart_uploads(Bucket=BUCKET)["Uploads"]
-    assert upload["Key"] == "unfinished"
+    assert (upload["Key"], upload["ChecksumAlgorithm"]) == ("unfinished", "SHA256")
     client.abort_multipart_upload(Bucket=BUCKET, Key="unfinished", UploadId=upload["UploadId"])
 
 

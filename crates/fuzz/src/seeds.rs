@@ -8,10 +8,10 @@ use model::checksum::{Checksum, ChecksumAlgorithm, ChecksumType};
 use model::etag::ETag;
 use model::ids::{BlobId, BucketId, UploadId, VersionId};
 use model::object::{AttributesAt, Content, ObjectDetail, ObjectVersion, StorageClass};
-use model::reclaim::{BlobDescriptor, HealRecord, ReclaimRecord};
+use model::reclaim::{BlobDescriptor, HealRecord, ReclaimRecord, UploadFacts};
 use model::record::Record;
 use model::time::Timestamp;
-use model::upload::{PartRecord, UploadRecord};
+use model::upload::{COMPLETION_NUMBER, PartRecord, UploadRecord};
 
 /// A seed: its target, its name and its bytes.
 pub type Seed = (&'static str, &'static str, Vec<u8>);
@@ -39,7 +39,8 @@ fn records() -> Vec<Seed> {
         record("reclaim-blob", 4, &ReclaimRecord::Blob(blob())),
         record("reclaim-parts", 4, &parts),
         record("heal", 5, &HealRecord { blob: blob(), attempts: 3 }),
-        record("descriptor", 6, &descriptor()),
+        record("descriptor-part", 6, &descriptor()),
+        record("descriptor-completion", 6, &completion()),
         record("upload", 7, &upload_record()),
         record("part", 8, &part()),
         record("counters", 9, &Counters { values: vec![0, -1, i64::MAX, i64::MIN] }),
@@ -114,7 +115,18 @@ fn descriptor() -> BlobDescriptor {
         version: VersionId::NULL,
         checksum: Some(Checksum::full(ChecksumAlgorithm::Sha1, vec![6; 20])),
         owner: "owner".into(),
+        upload: UploadFacts::Part {
+            checksum: Some((ChecksumAlgorithm::Sha1, ChecksumType::Composite)),
+            initiator: "someone".into(),
+        },
     }
+}
+
+/// What tells that an upload was completed.
+fn completion() -> BlobDescriptor {
+    let parts = [1, 2, 10_000].into_iter().collect();
+    let upload_facts = UploadFacts::Completion { parts, size_bytes: 11 << 20 };
+    BlobDescriptor { part: Some((upload(), COMPLETION_NUMBER)), upload: upload_facts, ..descriptor() }
 }
 
 fn upload_record() -> UploadRecord {

@@ -76,7 +76,18 @@ impl ChecksumType {
             Self::Composite => "COMPOSITE",
         }
     }
+
+    fn decode(input: &mut Decoder<'_>) -> Result<Self, RecordError> {
+        match input.u8()? {
+            0 => Ok(ChecksumType::FullObject),
+            1 => Ok(ChecksumType::Composite),
+            _ => Err(input.impossible("checksum type")),
+        }
+    }
 }
+
+/// A checksum that was asked for, before there is a digest.
+pub type Asked = (ChecksumAlgorithm, ChecksumType);
 
 /// A stored checksum.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,11 +124,7 @@ impl Checksum {
     pub fn decode_fields(input: &mut Decoder<'_>) -> Result<Self, RecordError> {
         let algorithm = ChecksumAlgorithm::from_code(input.u8()?)
             .ok_or_else(|| input.impossible("checksum algorithm"))?;
-        let kind = match input.u8()? {
-            0 => ChecksumType::FullObject,
-            1 => ChecksumType::Composite,
-            _ => return Err(input.impossible("checksum type")),
-        };
+        let kind = ChecksumType::decode(input)?;
         let parts = input.number("part count")?;
         let digest = input.bytes()?.to_vec();
         if digest.len() != algorithm.digest_bytes() {
@@ -125,6 +132,28 @@ impl Checksum {
         }
         Ok(Checksum { algorithm, kind, digest, parts })
     }
+}
+
+/// Writes what was asked for, if anything was: 0, or algorithm and type.
+pub(crate) fn encode_asked(asked: Option<Asked>, out: &mut Encoder) {
+    match asked {
+        None => out.u8(0),
+        Some((algorithm, kind)) => {
+            out.u8(algorithm as u8);
+            out.u8(kind as u8);
+        }
+    }
+}
+
+/// Reads what [`encode_asked`] wrote.
+pub(crate) fn decode_asked(input: &mut Decoder<'_>) -> Result<Option<Asked>, RecordError> {
+    let code = input.u8()?;
+    if code == 0 {
+        return Ok(None);
+    }
+    let algorithm =
+        ChecksumAlgorithm::from_code(code).ok_or_else(|| input.impossible("checksum algorithm"))?;
+    Ok(Some((algorithm, ChecksumType::decode(input)?)))
 }
 
 /// Writes an optional checksum: 0, or 1 and its fields.

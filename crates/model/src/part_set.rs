@@ -17,6 +17,12 @@ impl PartSet {
         byte & (1 << (number % 8)) != 0
     }
 
+    /// The numbers, in their order.
+    pub fn numbers(&self) -> impl Iterator<Item = u16> + '_ {
+        let last = self.bits.len() * 8;
+        (0..=u16::MAX).take(last).filter(|number| self.contains(*number))
+    }
+
     /// Writes it as part of a record.
     pub fn encode_fields(&self, out: &mut Encoder) {
         out.bytes(&self.bits);
@@ -62,6 +68,7 @@ mod tests {
             let set: PartSet = numbers.iter().copied().collect();
             prop_assert!(numbers.iter().all(|number| set.contains(*number)));
             prop_assert_eq!(set.contains(other), numbers.contains(&other));
+            prop_assert_eq!(set.numbers().collect::<BTreeSet<u16>>(), numbers);
             let mut out = Encoder::default();
             set.encode_fields(&mut out);
             let bytes = out.finish();

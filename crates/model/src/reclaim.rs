@@ -2,9 +2,10 @@
 
 use crate::attributes::Attributes;
 use crate::blob::BlobRef;
-use crate::checksum::{self, Checksum};
+use crate::checksum::{self, Asked, Checksum};
 use crate::ids::{BucketId, UploadId, VersionId};
 use crate::object::StorageClass;
+use crate::part_set::PartSet;
 use crate::record::{Decoder, Encoder, NoPrevious, Record, RecordError};
 use crate::time::Timestamp;
 
@@ -99,9 +100,10 @@ pub struct BlobDescriptor {
     pub bucket: BucketId,
     /// The key.
     pub key: String,
-    /// For a part: its upload and number. Otherwise the blob is a whole object.
+    /// For a part: its upload and number; what tells of a completion has [`crate::upload::COMPLETION_NUMBER`]. Otherwise the
+    /// blob is a whole object.
     pub part: Option<(UploadId, u16)>,
-    /// MD5 of the blob's bytes.
+    /// MD5 of the blob's bytes. Those of a completion are the MD5s of its parts, so that this one is in the object's ETag.
     pub md5: [u8; 16],
     /// Content headers and user metadata of the object.
     pub attributes: Attributes,
@@ -112,38 +114,83 @@ pub struct BlobDescriptor {
     pub written: Timestamp,
     /// The version that it was written as.
     pub version: VersionId,
-    /// The checksum that the client gave, or asked for.
+    /// The checksum that the client gave, or asked for; of a completion that of the whole object.
     pub checksum: Option<Checksum>,
     /// Canonical id of the account that owns the object; empty for the bucket's owner.
     pub owner: String,
+    /// What it tells of its upload.
+    pub upload: UploadFacts,
+}
+
+/// What a blob tells of the upload that it belongs to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum UploadFacts {
+    /// Nothing: it is a whole object, or an earlier release wrote it.
+    #[default]
+    Untold,
+    /// It is a part, of an upload whose completion a blob of its own will tell.
+    Part {
+        /// The checksum that was asked for when the upload began.
+        checksum: Option<Asked>,
+        /// Canonical id of who began it.
+        initiator: String,
+    },
+    /// The upload was completed.
+    Completion {
+        /// From these parts.
+        parts: PartSet,
+        /// All of them together.
+        size_bytes: u64,
+    },
+}
+
+impl UploadFacts {
+    fn encode_fields(&self, out: &mut Encoder) {
+        match self {
+            UploadFacts::Untold => out.u8(0),
+            UploadFacts::Part { checksum, initiator } => {
+                out.u8(1);
+                checksum::encode_asked(*checksum, out);
+                out.text(initiator);
+            }
+            UploadFacts::Completion { parts, size_bytes } => {
+                out.u8(2);
+                parts.encode_fields(out);
+                out.varint(*size_bytes);
+            }
+        }
+    }
+
+    fn decode_fields(input: &mut Decoder<'_>) -> Result<Self, RecordError> {
+        match input.u8()? {
+            0 => Ok(UploadFacts::Untold),
+            1 => Ok(UploadFacts::Part { checksum: checksum::decode_asked(input)?, initiator: input.text()? }),
+            2 => Ok(UploadFacts::Completion {
+                parts: PartSet::decode_fields(input)?,
+                size_bytes: input.varint()?,
+            }),
+            _ => Err(input.impossible("upload facts")),
+        }
+    }
 }
 
 impl Record for BlobDescriptor {
     const NAME: &'static str = "blob descriptor";
-    const VERSION: u8 = 2;
-    type Previous = BlobDescriptor1;
+    const VERSION: u8 = 3;
+    type Previous = BlobDescriptor2;
 
-    fn upgrade(previous: BlobDescriptor1) -> Self {
+    fn upgrade(previous: BlobDescriptor2) -> Self {
         previous.0
     }
 
     fn encode_fields(&self, out: &mut Encoder) {
-        self.encode_first(out);
-        out.varint(self.written.millis());
-        out.fixed(self.version.bytes());
-        checksum::encode_optional(self.checksum.as_ref(), out);
-        out.text(&self.owner);
+        self.encode_second(out);
+        self.upload.encode_fields(out);
     }
 
     fn decode_fields(input: &mut Decoder<'_>) -> Result<Self, RecordError> {
-        let first = Self::decode_first(input)?;
-        Ok(BlobDescriptor {
-            written: Timestamp::from_millis(input.varint()?),
-            version: VersionId::from_bytes(input.fixed()?),
-            checksum: checksum::decode_optional(input)?,
-            owner: input.text()?,
-            ..first
-        })
+        let second = Self::decode_second(input)?;
+        Ok(BlobDescriptor { upload: UploadFacts::decode_fields(input)?, ..second })
     }
 }
 
@@ -183,7 +230,50 @@ impl BlobDescriptor {
             version: VersionId::NULL,
             checksum: None,
             owner: String::new(),
+            upload: UploadFacts::Untold,
         })
+    }
+
+    /// The fields that version 2 had.
+    fn encode_second(&self, out: &mut Encoder) {
+        self.encode_first(out);
+        out.varint(self.written.millis());
+        out.fixed(self.version.bytes());
+        checksum::encode_optional(self.checksum.as_ref(), out);
+        out.text(&self.owner);
+    }
+
+    fn decode_second(input: &mut Decoder<'_>) -> Result<Self, RecordError> {
+        let first = Self::decode_first(input)?;
+        Ok(BlobDescriptor {
+            written: Timestamp::from_millis(input.varint()?),
+            version: VersionId::from_bytes(input.fixed()?),
+            checksum: checksum::decode_optional(input)?,
+            owner: input.text()?,
+            ..first
+        })
+    }
+}
+
+/// A [`BlobDescriptor`] of version 2: it tells nothing of its upload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlobDescriptor2(BlobDescriptor);
+
+impl Record for BlobDescriptor2 {
+    const NAME: &'static str = BlobDescriptor::NAME;
+    const VERSION: u8 = 2;
+    type Previous = BlobDescriptor1;
+
+    fn upgrade(previous: BlobDescriptor1) -> Self {
+        BlobDescriptor2(previous.0)
+    }
+
+    fn encode_fields(&self, out: &mut Encoder) {
+        self.0.encode_second(out);
+    }
+
+    fn decode_fields(input: &mut Decoder<'_>) -> Result<Self, RecordError> {
+        BlobDescriptor::decode_second(input).map(BlobDescriptor2)
     }
 }
 
@@ -212,7 +302,7 @@ impl Record for BlobDescriptor1 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checksum::ChecksumAlgorithm;
+    use crate::checksum::{ChecksumAlgorithm, ChecksumType};
 
     #[test]
     fn records_come_back_as_written() {
@@ -238,13 +328,14 @@ mod tests {
             version: VersionId::from_bytes([3; 16]),
             checksum: Some(Checksum::full(ChecksumAlgorithm::Crc32, vec![1, 2, 3, 4])),
             owner: "o".into(),
+            upload: UploadFacts::Untold,
         }
     }
 
-    /// The bytes of both versions, for ever: what is on users' drives must stay readable.
+    /// The bytes of all versions, for ever: what is on users' drives must stay readable.
     #[test]
-    fn descriptors_of_version_1_and_2_are_read_for_ever() {
-        let hex = |bytes: Vec<u8>| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    fn descriptors_of_all_versions_are_read_for_ever() {
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         let first = BlobDescriptor {
             written: Timestamp::ZERO,
             version: VersionId::NULL,
@@ -257,9 +348,31 @@ mod tests {
             "01904e09090909090909090909090909090909000000"
         );
         let version_1 = BlobDescriptor1(first.clone()).encode();
-        assert_eq!(hex(version_1.clone()), format!("01{fields}"));
+        assert_eq!(hex(&version_1), format!("01{fields}"));
         assert_eq!(BlobDescriptor::decode(&version_1), Ok(first));
         let rest = concat!("80d095ffbc31", "03030303030303030303030303030303", "010100000401020304", "016f");
-        assert_eq!(hex(descriptor().encode()), format!("02{fields}{rest}"));
+        let version_2 = BlobDescriptor2(descriptor()).encode();
+        assert_eq!(hex(&version_2), format!("02{fields}{rest}"));
+        assert_eq!(BlobDescriptor::decode(&version_2), Ok(descriptor()));
+        let told = [
+            (UploadFacts::Untold, "00"),
+            (UploadFacts::Part { checksum: None, initiator: "i".into() }, "01000169"),
+            (
+                UploadFacts::Part {
+                    checksum: Some((ChecksumAlgorithm::Sha256, ChecksumType::Composite)),
+                    initiator: String::new(),
+                },
+                "01050100",
+            ),
+            (
+                UploadFacts::Completion { parts: [1, 2, 9].into_iter().collect(), size_bytes: 300 },
+                "02020602ac02",
+            ),
+        ];
+        for (upload, bytes) in told {
+            let descriptor = BlobDescriptor { upload, ..descriptor() };
+            assert_eq!(hex(&descriptor.encode()), format!("03{fields}{rest}{bytes}"));
+            assert_eq!(BlobDescriptor::decode(&descriptor.encode()), Ok(descriptor));
+        }
     }
 }

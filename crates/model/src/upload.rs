@@ -2,10 +2,13 @@
 
 use crate::attributes::Attributes;
 use crate::blob::BlobRef;
-use crate::checksum::{self, Checksum, ChecksumAlgorithm, ChecksumType};
+use crate::checksum::{self, Asked, Checksum};
 use crate::etag::ETag;
 use crate::object::StorageClass;
 use crate::record::{Decoder, Encoder, NoPrevious, Record, RecordError};
+
+/// The number under which, among the parts of an upload, lies what tells that it was completed. No part has it.
+pub const COMPLETION_NUMBER: u16 = 0;
 
 /// An upload in progress. It was initiated at the time of its row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +18,7 @@ pub struct UploadRecord {
     /// Its storage class.
     pub storage_class: StorageClass,
     /// The checksum asked for, if one was.
-    pub checksum: Option<(ChecksumAlgorithm, ChecksumType)>,
+    pub checksum: Option<Asked>,
     /// Canonical id of the account that will own the object; empty for the bucket's owner.
     pub owner: String,
     /// Canonical id of who started it.
@@ -34,14 +37,7 @@ impl Record for UploadRecord {
     fn encode_fields(&self, out: &mut Encoder) {
         self.attributes.encode_fields(out);
         out.u8(self.storage_class as u8);
-        // A checksum without a digest: the algorithm and type are all that is known yet.
-        match self.checksum {
-            None => out.u8(0),
-            Some((algorithm, kind)) => {
-                out.u8(algorithm as u8);
-                out.u8(kind as u8);
-            }
-        }
+        checksum::encode_asked(self.checksum, out);
         out.text(&self.owner);
         out.text(&self.initiator);
     }
@@ -49,19 +45,7 @@ impl Record for UploadRecord {
     fn decode_fields(input: &mut Decoder<'_>) -> Result<Self, RecordError> {
         let attributes = Attributes::decode_fields(input)?;
         let storage_class = StorageClass::decode(input)?;
-        let checksum = match input.u8()? {
-            0 => None,
-            code => {
-                let algorithm = ChecksumAlgorithm::ALL.into_iter().find(|algorithm| *algorithm as u8 == code);
-                let algorithm = algorithm.ok_or_else(|| input.impossible("checksum algorithm"))?;
-                let kind = match input.u8()? {
-                    0 => ChecksumType::FullObject,
-                    1 => ChecksumType::Composite,
-                    _ => return Err(input.impossible("checksum type")),
-                };
-                Some((algorithm, kind))
-            }
-        };
+        let checksum = checksum::decode_asked(input)?;
         Ok(UploadRecord {
             attributes,
             storage_class,
@@ -121,6 +105,7 @@ impl Record for PartRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::checksum::{ChecksumAlgorithm, ChecksumType};
 
     /// Found by fuzzing: any byte but 0 was read as `COMPOSITE`, also one that a later release may give a meaning.
     #[test]

@@ -11,6 +11,7 @@ use model::ids::{BlobId, UploadId, VersionId};
 use model::limits::PART_NUMBER_MAX;
 use model::object::{AttributesAt, Content, ObjectVersion};
 use model::part_set::PartSet;
+use model::upload::COMPLETION_NUMBER;
 
 use crate::readers::{Reading, is_due};
 use crate::tables::{Current, Details, PartKey, Parts, Path, Reclaim, parts_prefix};
@@ -109,7 +110,8 @@ impl Objects {
         let end = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
         // Without others between them, the first `number` rows are enough.
         let limit = if named.is_some() { PART_NUMBER_MAX } else { number };
-        let rows = reader.scan::<Parts>((Bound::Included(&prefix), end), usize::from(limit))?;
+        let start = [prefix.as_slice(), &COMPLETION_NUMBER.to_be_bytes()].concat();
+        let rows = reader.scan::<Parts>((Bound::Excluded(&start), end), usize::from(limit))?;
         // S3 counts the parts of a completed object from 1, whatever numbers they were uploaded under.
         let mut parts = rows.into_iter().filter(|(key, _)| is_named(named.as_ref(), key.number));
         let before = parts.by_ref().take(usize::from(number) - 1).map(|(_, part)| part.row.size_bytes).sum();

@@ -17,6 +17,7 @@ use model::ids::{BlobId, BucketId, PartitionId};
 use model::object::StorageClass;
 
 mod bucket;
+mod completion;
 mod conditions;
 mod content;
 mod copy;

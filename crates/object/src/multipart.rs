@@ -1,5 +1,5 @@
 //! Multipart uploads: begun, completed, aborted. Completion writes a handful of rows however many parts there are: the
-//! parts' rows stay where they are and the object points to them.
+//! parts' rows stay where they are and the object points to them. One small blob is written beside: see `completion`.
 
 use std::ops::Bound;
 
@@ -15,6 +15,7 @@ use model::reclaim::ReclaimRecord;
 use model::time::Timestamp;
 use model::upload::{PartRecord, UploadRecord};
 
+use crate::completion::Completion;
 use crate::tables::{Current, Mark, PartKey, Parts, Reclaim, UploadMarks, Uploads, Usage, parts_prefix};
 use crate::types::{
     BucketInfo, CompletePart, CompleteRequest, ListPartsPage, PartInfo, Put, UploadInfo, UploadRequest,
@@ -133,7 +134,8 @@ impl Objects {
     /// Completes an upload: its parts become the object.
     ///
     /// # Errors
-    /// Where parts are missing, out of order, too small or not those that were uploaded; where the condition doesn't hold.
+    /// Where parts are missing, out of order, too small or not those that were uploaded; where the condition doesn't hold; where
+    /// too few drives take what tells of the completion.
     pub async fn complete_upload(
         &self,
         bucket: &BucketInfo,
@@ -161,7 +163,7 @@ impl Objects {
                 chosen.iter().map(|(key, part)| part_info(key, (*part).clone())).collect();
             let checksum = (request.checksum)(&info, &infos)?;
             let is_all = infos.len() == uploaded.len();
-            let (version, detail) = object(&found.row, upload, &infos, is_all, checksum)?;
+            let (version, detail) = object(&found.row, upload, &infos, is_all, checksum.clone())?;
             if request.expected_size_bytes.is_some_and(|expected| expected != version.size_bytes) {
                 let expected_bytes = request.expected_size_bytes.unwrap_or_default();
                 return Err(ObjectError::SizeMismatch { found_bytes: version.size_bytes, expected_bytes });
@@ -173,7 +175,8 @@ impl Objects {
                 reclaim_parts(&mut txn, &id);
             }
             end_upload(&mut txn, &id, uploaded.iter().map(|(_, part)| part.row.size_bytes).sum());
-            if let Some(committed) = settle(txn).await? {
+            let completion = Completion { bucket, id: &id, upload: &found.row, parts: &infos, checksum };
+            if let Some(committed) = completion.commit(self, txn).await? {
                 return Ok(content::put(version, committed));
             }
         }
@@ -284,7 +287,7 @@ pub(crate) fn object(
 }
 
 /// The ETag of an object made of parts: the MD5 of their MD5s, and their number.
-fn etag(parts: impl Iterator<Item = [u8; 16]>) -> ETag {
+pub(crate) fn etag(parts: impl Iterator<Item = [u8; 16]>) -> ETag {
     let (mut digest, mut count) = (Md5::new(), 0);
     for part in parts {
         digest.update(part);

@@ -4,7 +4,7 @@ use bytes::{Bytes, BytesMut};
 use meta::Txn;
 use model::etag::ETag;
 use model::ids::{UploadId, VersionId};
-use model::reclaim::BlobDescriptor;
+use model::reclaim::{BlobDescriptor, UploadFacts};
 use model::upload::PartRecord;
 
 use crate::get::OpenObject;
@@ -119,6 +119,10 @@ impl PartWriter {
             version: VersionId::NULL,
             checksum: facts.checksum.clone(),
             owner: self.upload.owner.clone(),
+            upload: UploadFacts::Part {
+                checksum: self.upload.checksum,
+                initiator: self.upload.initiator.clone(),
+            },
         };
         let landed = self.sink.land(&self.objects, &descriptor).await?;
         let written = match &landed {

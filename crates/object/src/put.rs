@@ -5,7 +5,7 @@ use bytes::{Bytes, BytesMut};
 use model::etag::ETag;
 use model::ids::VersionId;
 use model::object::{Content, ObjectDetail, ObjectVersion};
-use model::reclaim::BlobDescriptor;
+use model::reclaim::{BlobDescriptor, UploadFacts};
 use model::record::Record;
 use model::time::Timestamp;
 
@@ -71,8 +71,7 @@ impl Objects {
         })
     }
 
-    /// Refuses what would add rows while too many drives are full. Deletes and aborts are not asked, as they give room back;
-    /// nor is a completion, which takes more rows away than it makes.
+    /// Refuses what would add rows while too many drives are full. Deletes and aborts are not asked, as they give room back.
     pub(crate) fn check_room(&self, class: model::object::StorageClass) -> Result<(), ObjectError> {
         Ok(self.inner.blobs.check_room(self.redundancy(class))?)
     }
@@ -168,6 +167,7 @@ impl PutWriter {
             version: VersionId::NULL,
             checksum: facts.checksum.clone(),
             owner: self.request.owner.clone(),
+            upload: UploadFacts::Untold,
         };
         let landed = self.sink.land(&self.objects, &descriptor).await?;
         let (attributes, apart) = content::place_attributes(self.request.attributes);

@@ -14,13 +14,14 @@ use model::ids::{BlobId, PartitionId};
 use model::object::Content;
 use model::reclaim::{HealRecord, ReclaimRecord};
 use model::time::Timestamp;
+use model::upload::COMPLETION_NUMBER;
 
 use crate::readers::is_due;
 use crate::tables::{Current, Heal, PartKey, Parts, Reclaim, parts_prefix};
 use crate::{ObjectError, Objects, settle};
 
 /// Part rows that an upload has at most.
-const PART_ROWS_MAX: usize = model::limits::PART_NUMBER_MAX as usize;
+const PART_ROWS_MAX: usize = model::limits::PART_NUMBER_MAX as usize + 1;
 
 /// Part rows removed by one transaction, at most: under the longest keys they take 2 KiB each.
 const PARTS_PER_TRANSACTION_MAX: usize = 1000;
@@ -303,11 +304,11 @@ impl Objects {
     }
 }
 
-/// Whether a part is one of an object.
+/// Whether a part is one of an object, or tells of its completion.
 fn is_part(content: Option<&Content>, part: &PartKey) -> bool {
     match content {
         Some(Content::Parts { upload, named, .. }) if *upload == part.upload => {
-            named.as_ref().is_none_or(|named| named.contains(part.number))
+            part.number == COMPLETION_NUMBER || named.as_ref().is_none_or(|named| named.contains(part.number))
         }
         _ => false,
     }

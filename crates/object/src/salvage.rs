@@ -5,7 +5,12 @@
 //!   never lets an older blob take the place of a newer one that can be read.
 //! - Every blob that can be read is referred to afterwards, unless a newer one has its place: nothing that was recovered
 //!   is left for the collector.
+//! - Parts are an object where a blob says so that was written when their upload was completed (`completion`): from the parts
+//!   that it names, where these are the ones. Earlier releases wrote no such blob. Of uploads whose parts they wrote, those
+//!   that look complete are taken for objects; any other upload without such a blob is in progress.
 //! - What is written are the rows that putting those objects would have written, usage included.
+
+mod upload;
 
 use std::collections::BTreeMap;
 
@@ -14,15 +19,15 @@ use model::blob::BlobRef;
 use model::bucket::{BucketRecord, BucketState};
 use model::etag::ETag;
 use model::ids::{BlobId, BucketId, UploadId};
-use model::limits::PART_SIZE_BYTES_MIN;
 use model::object::{Content, ObjectDetail, ObjectVersion};
-use model::reclaim::BlobDescriptor;
+use model::reclaim::{BlobDescriptor, UploadFacts};
 use model::time::Timestamp;
-use model::upload::{PartRecord, UploadRecord};
+use model::upload::UploadRecord;
 
 use crate::tables::{Buckets, Mark, PartKey, Parts, Path, UploadMarks, Uploads, Usage};
-use crate::types::PartInfo;
 use crate::{ObjectError, content, multipart};
+
+pub use upload::SalvagedUpload;
 
 /// Objects of one transaction: their records stay far below what a transaction may have.
 const OBJECTS_AT_ONCE: usize = 256;
@@ -73,7 +78,7 @@ pub struct SalvagedBucket {
     pub id: BucketId,
     /// Objects, by key.
     pub objects: BTreeMap<String, SalvagedObject>,
-    /// Uploads in progress, or of which it can't be told whether they were completed.
+    /// Uploads in progress, or that can't be put together.
     pub uploads: Vec<SalvagedUpload>,
     /// What does not come back.
     pub lost: Vec<LostBlob>,
@@ -90,17 +95,6 @@ pub enum SalvagedObject {
     Whole(Box<SalvagedBlob>),
     /// Of the parts of an upload.
     Parts(SalvagedUpload),
-}
-
-/// Parts of an upload, by number.
-#[derive(Clone, Debug)]
-pub struct SalvagedUpload {
-    /// The key.
-    pub key: String,
-    /// The upload.
-    pub upload: UploadId,
-    /// Its parts; at least one.
-    pub parts: BTreeMap<u16, SalvagedBlob>,
 }
 
 /// A blob that can't be read, and is the newest of its key.
@@ -129,26 +123,12 @@ impl SalvagedObject {
             SalvagedObject::Parts(upload) => upload.size_bytes(),
         }
     }
-}
 
-impl SalvagedUpload {
-    fn size_bytes(&self) -> u64 {
-        self.parts.values().map(|part| part.blob.size_bytes).sum()
-    }
-
-    /// Whether it may have been completed: numbers from 1 on without gaps, all parts but the last as large as they must be.
-    fn may_be_complete(&self) -> bool {
-        let in_order = self.parts.keys().zip(1u16..).all(|(number, expected)| *number == expected);
-        let all_but_last = self.parts.values().take(self.parts.len().saturating_sub(1));
-        in_order && all_but_last.into_iter().all(|part| part.blob.size_bytes >= PART_SIZE_BYTES_MIN)
-    }
-
-    fn last_written(&self) -> Option<(Timestamp, BlobId)> {
-        self.parts.values().map(SalvagedBlob::age).max()
-    }
-
-    fn any(&self) -> Option<&SalvagedBlob> {
-        self.parts.values().next_back()
+    fn age(&self) -> Option<(Timestamp, BlobId)> {
+        match self {
+            SalvagedObject::Whole(blob) => Some(blob.age()),
+            SalvagedObject::Parts(upload) => upload.last_written(),
+        }
     }
 }
 
@@ -195,10 +175,7 @@ fn bucket(id: BucketId, blobs: Vec<SalvagedBlob>, assemble: bool) -> SalvagedBuc
         let candidates = keys.entry(blob.descriptor.key.clone()).or_default();
         match blob.descriptor.part {
             None => bucket.superseded += candidates.whole(blob),
-            Some((upload, number)) => match blob.is_readable() {
-                true => bucket.superseded += candidates.part(upload, number, blob),
-                false => bucket.lost.push(lost(&blob, false)),
-            },
+            Some((upload, number)) => bucket.superseded += candidates.part(upload, number, blob),
         }
     }
     for (key, candidates) in keys {
@@ -226,35 +203,65 @@ impl Candidates {
 
     fn part(&mut self, upload: UploadId, number: u16, blob: SalvagedBlob) -> u64 {
         let key = blob.descriptor.key.clone();
-        let of_upload = || SalvagedUpload { key, upload, parts: BTreeMap::new() };
-        let parts = &mut self.uploads.entry(upload).or_insert_with(of_upload).parts;
-        match parts.get(&number) {
-            Some(there) if there.age() >= blob.age() => 1,
-            Some(_) => u64::from(parts.insert(number, blob).is_some()),
-            None => {
-                parts.insert(number, blob);
-                0
+        let found = self.uploads.entry(upload).or_insert_with(|| SalvagedUpload::new(key, upload));
+        found.take(number, blob)
+    }
+
+    /// What the key gets: the newest of what was put and what was completed, of that which is there.
+    fn settle(mut self, key: String, assemble: bool, bucket: &mut SalvagedBucket) {
+        let mut newest = self.whole.take().map(|whole| SalvagedObject::Whole(Box::new(whole)));
+        let mut broken = Vec::new();
+        for mut upload in
+            self.uploads.extract_if(.., |_, upload| upload.completion.is_some()).map(|(_, it)| it)
+        {
+            match upload.assemble() {
+                Ok(unnamed) => {
+                    bucket.superseded += unnamed;
+                    let newer = SalvagedObject::Parts(upload);
+                    bucket.superseded += give_way(&mut newest, newer);
+                }
+                Err(missing) => broken.push((upload, missing)),
             }
+        }
+        let age = newest.as_ref().and_then(SalvagedObject::age);
+        for (upload, missing) in broken {
+            upload.broken(missing, age, bucket);
+        }
+        if let Some(unreadable) = self.unreadable.take().filter(|blob| age < Some(blob.age())) {
+            bucket.lost.push(lost(&unreadable, age.is_some()));
+        }
+        if newest.is_none() && assemble {
+            newest = self.looks_complete().map(SalvagedObject::Parts);
+        }
+        bucket.objects.extend(newest.map(|newest| (key, newest)));
+        for upload in self.uploads.into_values() {
+            upload.in_progress(bucket);
         }
     }
 
-    /// What the key gets. A whole object beats an upload: had the upload been completed, the collector would have taken
-    /// the object. So of two uploads that look complete the older one was, and the newer one was still in progress.
-    fn settle(mut self, key: String, assemble: bool, bucket: &mut SalvagedBucket) {
-        let newest = self.whole.as_ref().map(SalvagedBlob::age);
-        if let Some(unreadable) = self.unreadable.filter(|blob| newest.is_none_or(|age| age < blob.age())) {
-            bucket.lost.push(lost(&unreadable, newest.is_some()));
-        }
-        if let Some(whole) = self.whole {
-            bucket.objects.insert(key, SalvagedObject::Whole(Box::new(whole)));
-        } else if assemble {
-            let complete = self.uploads.values().filter(|upload| upload.may_be_complete());
-            let oldest = complete.min_by_key(|upload| upload.last_written()).map(|upload| upload.upload);
-            if let Some(upload) = oldest.and_then(|oldest| self.uploads.remove(&oldest)) {
-                bucket.objects.insert(key, SalvagedObject::Parts(upload));
-            }
-        }
-        bucket.uploads.extend(self.uploads.into_values());
+    /// The upload that is taken for an object of an earlier release, where nothing else has the key. A whole object beats it:
+    /// had the upload been completed, the collector would have taken the object. So of two uploads that look complete the older
+    /// one was, and the newer one was still in progress.
+    fn looks_complete(&mut self) -> Option<SalvagedUpload> {
+        let complete = self
+            .uploads
+            .values()
+            .filter(|upload| !upload.parts.is_empty() && upload.is_untold() && upload.may_be_complete());
+        let oldest = complete.min_by_key(|upload| upload.last_written()).map(|upload| upload.upload)?;
+        self.uploads.remove(&oldest)
+    }
+}
+
+/// Puts the newer of two in the place; answers how many blobs of the other are left out.
+fn give_way(place: &mut Option<SalvagedObject>, other: SalvagedObject) -> u64 {
+    let older = match place {
+        Some(there) if there.age() >= other.age() => Some(other),
+        _ => place.replace(other),
+    };
+    match older {
+        None => 0,
+        Some(SalvagedObject::Whole(_)) => 1,
+        Some(SalvagedObject::Parts(upload)) => upload.blobs(),
     }
 }
 
@@ -347,16 +354,16 @@ impl Rebuild<'_> {
         Ok(())
     }
 
-    /// The rows of an upload's parts.
+    /// The rows of an upload's parts, and of what tells of its completion.
     async fn parts(&self, upload: &SalvagedUpload) -> Result<(), ObjectError> {
-        let parts: Vec<_> = upload.parts.iter().collect();
+        let parts: Vec<_> = upload.rows().collect();
         for parts in parts.chunks(PARTS_AT_ONCE) {
             let mut txn = self.meta.begin(self.partition(&upload.key)).await?;
-            for (number, part) in parts {
+            for (number, record, found) in parts {
                 let (key, upload) = (upload.key.clone(), upload.upload);
-                let key = PartKey { bucket: self.bucket, key, upload, number: **number };
-                txn.put::<Parts>(&key, &part_record(part));
-                heal(&mut txn, part);
+                let key = PartKey { bucket: self.bucket, key, upload, number: *number };
+                txn.put::<Parts>(&key, record);
+                found.iter().for_each(|found| heal(&mut txn, found));
             }
             txn.commit().await?;
         }
@@ -416,38 +423,24 @@ fn of_parts(upload: &SalvagedUpload) -> Result<Option<(ObjectVersion, Option<Obj
     let (Some(any), Some((modified, _))) = (upload.any(), upload.last_written()) else {
         return Ok(None);
     };
-    let infos: Vec<PartInfo> = upload.parts.iter().map(|(number, part)| part_info(*number, part)).collect();
-    let record = upload_record(any, &any.descriptor.owner);
-    let (version, detail) = multipart::object(&record, upload.upload, &infos, true, None)?;
+    let record = upload_record(any, "");
+    let checksum = upload.completion.as_ref().and_then(|completion| completion.descriptor.checksum.clone());
+    let (version, detail) = multipart::object(&record, upload.upload, &upload.infos(), true, checksum)?;
     Ok(Some((ObjectVersion { id: any.descriptor.version, modified, ..version }, detail)))
 }
 
+/// `initiator`: who is said to have begun it where no part tells.
 fn upload_record(part: &SalvagedBlob, initiator: &str) -> UploadRecord {
+    let (checksum, initiator) = match &part.descriptor.upload {
+        UploadFacts::Part { checksum, initiator } => (*checksum, initiator.as_str()),
+        UploadFacts::Untold | UploadFacts::Completion { .. } => (None, initiator),
+    };
     UploadRecord {
         attributes: part.descriptor.attributes.clone(),
         storage_class: part.descriptor.storage_class,
-        checksum: None,
+        checksum,
         owner: part.descriptor.owner.clone(),
         initiator: initiator.to_owned(),
-    }
-}
-
-fn part_record(part: &SalvagedBlob) -> PartRecord {
-    PartRecord {
-        size_bytes: part.blob.size_bytes,
-        etag: ETag::single(part.descriptor.md5),
-        checksum: part.descriptor.checksum.clone(),
-        blob: Some(part.blob.clone()),
-    }
-}
-
-fn part_info(number: u16, part: &SalvagedBlob) -> PartInfo {
-    PartInfo {
-        number,
-        size_bytes: part.blob.size_bytes,
-        etag: ETag::single(part.descriptor.md5),
-        modified: part.written(),
-        checksum: part.descriptor.checksum.clone(),
     }
 }
 

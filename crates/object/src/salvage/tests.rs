@@ -1,9 +1,12 @@
 //! What comes back, decided without a store.
 
+use md5::{Digest, Md5};
 use model::attributes::Attributes;
 use model::blob::Redundancy;
+use model::checksum::{Checksum, ChecksumAlgorithm, ChecksumType};
 use model::ids::VersionId;
 use model::object::StorageClass;
+use model::upload::COMPLETION_NUMBER;
 
 use super::*;
 
@@ -34,6 +37,7 @@ fn blob(key: &str, written: u64, shards: u8) -> SalvagedBlob {
             version: VersionId::NULL,
             checksum: None,
             owner: String::new(),
+            upload: UploadFacts::Untold,
         },
         shards,
     }
@@ -137,4 +141,126 @@ fn a_bucket_that_was_deleted_and_made_again_does_not_bring_back_its_past() {
     earlier.descriptor.bucket = BucketId(3);
     let bucket = planned(vec![earlier, blob("k2", 2, 4)]);
     assert_eq!((bucket.id, bucket.of_earlier, bucket.objects.len()), (BucketId(7), 1, 1));
+}
+
+/// A part that this release wrote: its upload's completion has a blob of its own.
+fn told(key: &str, upload: u8, number: u16, written: u64) -> SalvagedBlob {
+    let mut part = part(key, upload, number, written);
+    let checksum = Some((ChecksumAlgorithm::Sha256, ChecksumType::Composite));
+    part.descriptor.upload = UploadFacts::Part { checksum, initiator: "somebody".into() };
+    part
+}
+
+/// What tells that an upload was completed from these parts.
+fn completion(key: &str, upload: u8, written: u64, parts: &[&SalvagedBlob]) -> SalvagedBlob {
+    let mut completion = part(key, upload, COMPLETION_NUMBER, written);
+    completion.descriptor.md5 = multipart::etag(parts.iter().map(|part| part.descriptor.md5)).md5;
+    completion.descriptor.checksum = Some(Checksum::full(ChecksumAlgorithm::Crc64Nvme, vec![8; 8]));
+    completion.descriptor.upload = UploadFacts::Completion {
+        parts: parts.iter().filter_map(|part| part.descriptor.part).map(|(_, number)| number).collect(),
+        size_bytes: parts.iter().map(|part| part.blob.size_bytes).sum(),
+    };
+    completion
+}
+
+fn of_upload<'a>(bucket: &'a SalvagedBucket, key: &str) -> &'a SalvagedUpload {
+    match &bucket.objects[key] {
+        SalvagedObject::Parts(upload) => upload,
+        SalvagedObject::Whole(blob) => panic!("{blob:?}"),
+    }
+}
+
+fn numbers(upload: &SalvagedUpload) -> Vec<u16> {
+    upload.rows().map(|(number, ..)| number).collect()
+}
+
+#[test]
+fn a_completed_upload_comes_back_from_the_parts_that_were_named() {
+    let (one, two, three) = (told("k", 1, 2, 11), told("k", 1, 5, 12), told("k", 1, 7, 13));
+    let done = completion("k", 1, 20, &[&one, &three]);
+    let bucket = planned(vec![two, one, done, three]);
+    let upload = of_upload(&bucket, "k");
+    assert_eq!((numbers(upload), bucket.superseded), (vec![COMPLETION_NUMBER, 2, 7], 1));
+    let (version, _) = of_parts(upload).unwrap().unwrap();
+    assert_eq!((version.size_bytes, version.etag.parts, version.modified.millis()), (10 * MIB, 2, 20));
+    assert_eq!(version.checksum, Some(Checksum::full(ChecksumAlgorithm::Crc64Nvme, vec![8; 8])));
+    assert!(bucket.uploads.is_empty() && bucket.lost.is_empty());
+}
+
+#[test]
+fn an_upload_that_looks_complete_and_was_not_completed_stays_an_upload() {
+    let bucket = planned(vec![told("k", 1, 1, 1), told("k", 1, 2, 2)]);
+    assert!(bucket.objects.is_empty());
+    let record = upload_record(bucket.uploads[0].any().unwrap(), "root");
+    assert_eq!(record.checksum, Some((ChecksumAlgorithm::Sha256, ChecksumType::Composite)));
+    assert_eq!(record.initiator, "somebody");
+}
+
+#[test]
+fn the_newer_of_an_object_and_a_completed_upload_wins() {
+    let one = told("k", 1, 1, 5);
+    let bucket = planned(vec![blob("k", 8, 4), one.clone(), completion("k", 1, 9, &[&one])]);
+    assert_eq!((numbers(of_upload(&bucket, "k")), bucket.superseded), (vec![0, 1], 1));
+    let bucket = planned(vec![blob("k", 10, 4), one.clone(), completion("k", 1, 9, &[&one])]);
+    assert_eq!((md5(&bucket, "k"), bucket.superseded, bucket.uploads.len()), (10, 2, 0));
+    let other = told("k", 2, 1, 6);
+    let two = [completion("k", 1, 9, &[&one]), completion("k", 2, 7, &[&other]), one, other];
+    let bucket = planned(two.into());
+    assert_eq!((of_upload(&bucket, "k").upload, bucket.superseded), (UploadId::from_bytes([1; 16]), 2));
+}
+
+#[test]
+fn a_completed_upload_without_one_of_its_parts_is_lost_and_its_other_parts_are_kept() {
+    let (one, two) = (told("k", 1, 1, 1), told("k", 1, 2, 2));
+    let done = completion("k", 1, 9, &[&one, &two]);
+    for found in [None, Some(SalvagedBlob { shards: 1, ..two.clone() })] {
+        let shards = found.as_ref().map_or(0, |found| found.shards);
+        let blobs = [one.clone(), done.clone(), blob("k", 3, 4)].into_iter().chain(found);
+        let bucket = planned(blobs.collect());
+        assert_eq!(md5(&bucket, "k"), 3, "what was there before is better than nothing");
+        let [lost] = &bucket.lost[..] else { panic!("{:?}", bucket.lost) };
+        assert_eq!((lost.part, lost.shards), (Some((UploadId::from_bytes([1; 16]), 2)), shards));
+        assert!(lost.is_replaced_by_older);
+        assert_eq!(numbers(&bucket.uploads[0]), [1]);
+    }
+}
+
+#[test]
+fn parts_other_than_those_that_were_completed_never_become_the_object() {
+    let (one, two) = (told("k", 1, 1, 1), told("k", 1, 2, 2));
+    let done = completion("k", 1, 9, &[&one, &two]);
+    let bucket = planned(vec![one, told("k", 1, 2, 3), done]);
+    assert!(bucket.objects.is_empty());
+    assert_eq!(bucket.lost[0].part, Some((UploadId::from_bytes([1; 16]), COMPLETION_NUMBER)));
+    assert_eq!(bucket.uploads[0].parts.len(), 2);
+}
+
+#[test]
+fn a_completion_of_which_one_shard_is_left_tells_as_much_and_is_not_referred_to() {
+    let one = told("k", 1, 1, 1);
+    let done = SalvagedBlob { shards: 1, ..completion("k", 1, 9, &[&one]) };
+    assert_eq!(numbers(of_upload(&planned(vec![one, done]), "k")), [1]);
+}
+
+#[test]
+fn a_last_part_of_no_bytes_comes_back_though_it_has_no_blob() {
+    let one = told("k", 1, 1, 1);
+    let mut empty = told("k", 1, 2, 2);
+    empty.blob.size_bytes = 0;
+    empty.descriptor.md5 = Md5::digest([]).into();
+    let bucket = planned(vec![completion("k", 1, 9, &[&one, &empty]), one]);
+    let upload = of_upload(&bucket, "k");
+    assert_eq!(numbers(upload), [0, 1, 2]);
+    assert_eq!(of_parts(upload).unwrap().unwrap().0.etag.parts, 2);
+    let bucket = planned(vec![completion("k", 1, 9, &[&empty])]);
+    assert_eq!(of_parts(of_upload(&bucket, "k")).unwrap().unwrap().0.size_bytes, 0);
+}
+
+#[test]
+fn an_upload_of_an_earlier_release_that_this_one_completed_is_told_of() {
+    let (one, other) = (part("k", 1, 1, 1), part("k", 2, 1, 2));
+    let done = completion("k", 2, 9, &[&other]);
+    let bucket = planned(vec![one, other, done]);
+    assert_eq!(of_upload(&bucket, "k").upload, UploadId::from_bytes([2; 16]));
+    assert_eq!(bucket.uploads.len(), 1);
 }

@@ -7,6 +7,8 @@ use futures_util::future::join_all;
 use model::etag::ETag;
 use model::ids::UploadId;
 use model::limits::{KEY_BYTES_MAX, PART_NUMBER_MAX, PART_SIZE_BYTES_MIN};
+use model::reclaim::{BlobDescriptor, UploadFacts};
+use model::record::Record;
 use model::upload::PartRecord;
 
 use crate::tables::{PartKey, Parts, Reclaim};
@@ -226,7 +228,7 @@ fn of_ten_thousand_parts_under_the_longest_key_one_or_all_can_be_named() {
             reclaim(objects, env, 1000).await;
             assert_eq!(get(objects, bucket, &key).await.unwrap(), bytes);
         }
-        assert_eq!(part_rows(objects, bucket, &key).await, 1, "what was not named is gone");
+        assert_eq!(part_rows(objects, bucket, &key).await, 1 + 1, "what was not named is gone");
         assert!(!is_queued(objects, bucket, &key, upload).await);
 
         let upload = begin(objects, bucket, &key).await;
@@ -277,7 +279,7 @@ fn parts_that_were_not_named_are_not_read_and_go_whatever_happens_to_the_object(
             assert_tidy(objects).await;
             if ["nothing", "a touch"].contains(&with) {
                 assert!(get(objects, bucket, "k").await.unwrap() == whole, "{with}");
-                assert_eq!(part_rows(objects, bucket, "k").await, 2);
+                assert_eq!(part_rows(objects, bucket, "k").await, 2 + 1);
                 delete(objects, bucket, "k").await.unwrap();
                 work_until_done(objects, env).await;
                 assert_tidy(objects).await;
@@ -299,4 +301,90 @@ impl crate::ContentDigest for NoDigest {
     fn finish(self: Box<Self>) -> ContentFacts {
         panic!("a copy onto itself has the facts of the object");
     }
+}
+
+/// The rows of an upload's parts, with what tells of its completion.
+async fn rows_of(
+    objects: &Objects,
+    bucket: &BucketInfo,
+    key: &str,
+    upload: UploadId,
+) -> Vec<(u16, PartRecord)> {
+    let reader = objects.reader(&(bucket.id, key.to_owned())).await.unwrap();
+    let prefix = crate::tables::parts_prefix(bucket.id, key, upload);
+    let end = meta::table::after_prefix(&prefix).unwrap();
+    let range = (std::ops::Bound::Included(&prefix[..]), std::ops::Bound::Excluded(&end[..]));
+    let rows = reader.scan::<Parts>(range, 20_000).unwrap();
+    rows.into_iter().map(|(key, row)| (key.number, row.row)).collect()
+}
+
+/// Salvage has nothing but shards: what it needs of a completion has to be in those of one blob.
+#[test]
+fn a_completion_is_told_of_by_a_blob_that_goes_with_the_object() {
+    for (drives, missing) in [(4, &[][..]), (4, &[2][..]), (1, &[][..])] {
+        let store = Store::small(9410, drives);
+        let all: Vec<usize> = (0..drives).filter(|slot| !missing.contains(slot)).collect();
+        store.simulation.run(async |env| close(&store.open(&env, true).await).await).finished();
+        let ending = store.simulation.run(async |env| {
+            let objects = store.open_with(&env, false, &all).await;
+            let bucket = objects.create_bucket("photos", "", "me").await.unwrap();
+            let upload = begin(&objects, &bucket, "big").await;
+            let mut named = Vec::new();
+            for (number, bytes) in [(2, PART_BYTES), (3, PART_BYTES), (9, 777)] {
+                named.push(
+                    put_part(&objects, &bucket, "big", upload, (number, &content(u64::from(number), bytes)))
+                        .await,
+                );
+            }
+            named.remove(1);
+            let put = complete(&objects, &bucket, "big", upload, named).await.unwrap();
+            let rows = rows_of(&objects, &bucket, "big", upload).await;
+            let (0, PartRecord { size_bytes: 0, blob: Some(blob), .. }) = &rows[0] else {
+                panic!("{rows:?}")
+            };
+            let descriptor = objects.blobs().describe(blob).await.unwrap();
+            let descriptor = BlobDescriptor::decode(&descriptor).unwrap();
+            assert_eq!((descriptor.part, descriptor.md5), (Some((upload, 0)), put.etag.md5));
+            let told = UploadFacts::Completion {
+                parts: [2, 9].into_iter().collect(),
+                size_bytes: PART_BYTES as u64 + 777,
+            };
+            assert_eq!(descriptor.upload, told);
+            // The part that was not named goes, what tells of the others stays: neither the collector nor the sweep takes it.
+            work_until_done(&objects, &env).await;
+            let numbers: Vec<u16> =
+                rows_of(&objects, &bucket, "big", upload).await.iter().map(|row| row.0).collect();
+            assert_eq!(numbers, [0, 2, 9]);
+            assert!(objects.blobs().describe(blob).await.is_some());
+            let object = objects.open(&bucket, "big", None).await.unwrap();
+            let second = objects.part_range(&object, 2).await.unwrap().unwrap();
+            assert_eq!(second.range, PART_BYTES as u64..PART_BYTES as u64 + 777);
+            delete(&objects, &bucket, "big").await.unwrap();
+            work_until_done(&objects, &env).await;
+            assert_eq!(shards(&objects).await.len(), 0, "it goes with the object");
+            close(&objects).await;
+        });
+        ending.finished();
+    }
+}
+
+/// What tells of a completion is written before its transaction: it must go where that fails.
+#[test]
+fn a_completion_that_is_refused_leaves_nothing_behind() {
+    on_a_store(4, async |objects, bucket, env| {
+        let upload = begin(objects, bucket, "k").await;
+        let part = put_part(objects, bucket, "k", upload, (1, &content(1, 3000))).await;
+        let new_only = || WriteCondition { if_none_match: Some(ETagMatch::Any), ..Default::default() };
+        put(objects, bucket, "k", &content(2, 10)).await.unwrap();
+        let refused = complete_if(objects, bucket, "k", upload, vec![part.clone()], new_only()).await;
+        assert!(matches!(refused, Err(ObjectError::PreconditionFailed { .. })));
+        assert_tidy(objects).await;
+        // Two at once, of which one alone can be the first: what the other has written goes.
+        let part_2 = put_part(objects, bucket, "k", upload, (2, &content(2, 3000))).await;
+        let both = [vec![part], vec![part_2]].map(|parts| complete(objects, bucket, "k", upload, parts));
+        let answers = join_all(both).await;
+        assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1, "{answers:?}");
+        work_until_done(objects, env).await;
+        assert_tidy(objects).await;
+    });
 }

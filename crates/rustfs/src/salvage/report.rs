@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use model::upload::COMPLETION_NUMBER;
 use object::salvage::{LostBlob, SalvagedBucket, SalvagedObject, SalvagedUpload};
 use serde_json::{Value, json};
 
@@ -16,7 +17,8 @@ What salvage can't bring back, as no shard tells of it:
   - empty objects and small ones, which lie in the metadata itself (below 1 KiB on four drives, 16 KiB on one)
   - attributes that were changed by copying an object onto itself: those of the first put come back
   - region and owner of buckets: they belong to the root user now; empty buckets
-  - whether an upload had been completed: parts 1 to n without a gap became an object where the key had no other
+  - whether an upload of an earlier release had been completed: parts 1 to n without a gap became an object where the
+    key had no other; the checksum of such an object
 What may be back though it was deleted: objects deleted in the last seconds before the loss, or while a drive was away.";
 
 /// For people.
@@ -86,7 +88,13 @@ fn bucket_text(name: &str, bucket: &SalvagedBucket, text: &mut String) {
 }
 
 fn lost_text(lost: &LostBlob) -> String {
-    let part = lost.part.map_or_else(String::new, |(_, number)| format!(", part {number}"));
+    let part = match lost.part {
+        None => String::new(),
+        Some((_, COMPLETION_NUMBER)) => {
+            return format!("{:?}: its parts are not those that it was completed from", lost.key);
+        }
+        Some((_, number)) => format!(", part {number}"),
+    };
     let instead = if lost.is_replaced_by_older { "; an older version is back in its place" } else { "" };
     format!("{:?}{part}: {} good shards where {} are needed{instead}", lost.key, lost.shards, lost.needed)
 }
