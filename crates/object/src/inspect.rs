@@ -10,13 +10,14 @@ use model::blob::BlobRef;
 use model::bucket::BucketRecord;
 use model::ids::{BlobId, BucketId, PartitionId, UploadId};
 use model::object::{Content, ObjectVersion};
+use model::part_set::PartSet;
 use model::reclaim::{BlobDescriptor, HealRecord, ReclaimRecord};
 use model::record::Record;
-use model::upload::{PartRecord, UploadRecord};
+use model::upload::{COMPLETION_NUMBER, PartRecord, UploadRecord};
 
 use crate::salvage::path_of;
 use crate::tables::{
-    Buckets, Current, Details, Fences, Heal, PartKey, Parts, Reclaim, UploadMarks, Uploads, Usage,
+    Buckets, Current, Details, Fences, Heal, Missed, PartKey, Parts, Reclaim, UploadMarks, Uploads, Usage,
     parts_prefix,
 };
 
@@ -40,7 +41,7 @@ pub struct BlobReference {
     pub bucket: BucketId,
     /// The key.
     pub key: String,
-    /// The number of the part that it is, if it is one.
+    /// The number of the part that it is, if it is one; [`COMPLETION_NUMBER`] for what tells of a completion.
     pub part: Option<u16>,
 }
 
@@ -63,14 +64,32 @@ pub enum RowItem {
 /// What is called with each item.
 pub type RowVisit<'a> = dyn FnMut(RowItem) + 'a;
 
+/// What holds the parts of an upload.
+#[derive(Debug, Default)]
+struct Holders {
+    /// The upload itself, or the collector.
+    has_all: bool,
+    /// An object: it holds these, or all of them.
+    object: Option<Option<PartSet>>,
+}
+
+impl Holders {
+    fn hold(&self, number: u16) -> bool {
+        let named = |named: &Option<PartSet>| {
+            number == COMPLETION_NUMBER || named.as_ref().is_none_or(|named| named.contains(number))
+        };
+        self.has_all || self.object.as_ref().is_some_and(named)
+    }
+}
+
 /// A check of all rows of a partition, in the order of their keys.
 #[derive(Debug)]
 pub struct PartitionCheck<'a, E: Engine + ?Sized> {
     engine: &'a E,
     partition: PartitionId,
     uploads: BTreeSet<UploadId>,
-    /// The upload whose parts were looked at last, with whether something holds them.
-    held: Option<(UploadId, bool)>,
+    /// The upload whose parts were looked at last, with what holds them.
+    held: Option<(UploadId, Holders)>,
     counted: BTreeMap<BucketId, [i64; 4]>,
     usage: BTreeMap<BucketId, Counters>,
     rows: u64,
@@ -123,6 +142,7 @@ impl<'a, E: Engine + ?Sized> PartitionCheck<'a, E> {
             Fences::ID => read::<Fences>(key, value).map(drop),
             Reclaim::ID => read::<Reclaim>(key, value).map(drop),
             Heal::ID => read::<Heal>(key, value).map(drop),
+            Missed::ID => read::<Missed>(key, value).map(drop),
             other => {
                 Err(fault("unknown", &format!("table {other}"), "no table of this release has this number"))
             }
@@ -174,12 +194,13 @@ impl<'a, E: Engine + ?Sized> PartitionCheck<'a, E> {
                 visit(RowItem::Reference(BlobReference { blob, bucket, key, part: None }));
                 Ok(())
             }
-            Content::Parts { upload, count, .. } => {
-                let there = self.count_parts(bucket, &key, upload)?;
-                if there >= usize::from(count) {
+            Content::Parts { upload, count, named, .. } => {
+                let (there, bytes) = self.count_parts(bucket, &key, upload, named.as_ref())?;
+                if (there, bytes) == (usize::from(count), row.row.size_bytes) {
                     return Ok(());
                 }
-                Err(fault(&format!("it has {count} parts, but only {there} rows of parts are there")))
+                let size = row.row.size_bytes;
+                Err(fault(&format!("it has {count} parts of {size} bytes, but there are {there} of {bytes}")))
             }
             Content::DeleteMarker | Content::Empty | Content::Inline => Ok(()),
         }
@@ -213,11 +234,10 @@ impl<'a, E: Engine + ?Sized> PartitionCheck<'a, E> {
         if self.uploads.contains(&part.upload) {
             self.counted.entry(bucket).or_default()[Usage::UPLOAD_BYTES] += row.row.size_bytes as i64;
         }
-        let is_held = match self.held {
-            Some((upload, is_held)) if upload == part.upload => is_held,
-            _ => self.is_held(&part)?,
-        };
-        self.held = Some((part.upload, is_held));
+        if self.held.as_ref().is_none_or(|(upload, _)| *upload != part.upload) {
+            self.held = Some((part.upload, self.holders(&part)?));
+        }
+        let is_held = self.held.as_ref().is_some_and(|(_, holders)| holders.hold(part.number));
         if let Some(blob) = row.row.blob {
             visit(RowItem::Reference(BlobReference { blob, bucket, key: key.clone(), part: number }));
         }
@@ -227,32 +247,44 @@ impl<'a, E: Engine + ?Sized> PartitionCheck<'a, E> {
         Err(fault(Parts::NAME, &named(bucket, &key), "neither an upload nor an object has this part"))
     }
 
-    /// Whether an upload in progress, an object or the collector knows of an upload's parts.
-    fn is_held(&self, part: &PartKey) -> Result<bool, RowFault> {
-        if self.uploads.contains(&part.upload) {
-            return Ok(true);
-        }
+    fn holders(&self, part: &PartKey) -> Result<Holders, RowFault> {
+        let is_going = || Ok(self.get::<Reclaim>(part.upload.bytes())?.is_some());
+        let has_all = self.uploads.contains(&part.upload) || is_going()?;
         let current = self.get::<Current>(&(part.bucket, part.key.clone()))?;
-        let names =
-            |content: &Content| matches!(content, Content::Parts { upload, .. } if *upload == part.upload);
-        if current.is_some_and(|current| names(&current.row.content)) {
-            return Ok(true);
-        }
-        Ok(self.get::<Reclaim>(part.upload.bytes())?.is_some())
+        let object = current.and_then(|current| match current.row.content {
+            Content::Parts { upload, named, .. } if upload == part.upload => Some(named),
+            _ => None,
+        });
+        Ok(Holders { has_all, object })
     }
 
-    fn count_parts(&self, bucket: BucketId, key: &str, upload: UploadId) -> Result<usize, RowFault> {
+    /// How many parts an object has, and of how many bytes.
+    fn count_parts(
+        &self,
+        bucket: BucketId,
+        key: &str,
+        upload: UploadId,
+        named: Option<&PartSet>,
+    ) -> Result<(usize, u64), RowFault> {
         let prefix = [&[Parts::ID][..], &parts_prefix(bucket, key, upload)].concat();
         let end = meta::table::after_prefix(&prefix);
         let end = end.as_deref().map_or(std::ops::Bound::Unbounded, std::ops::Bound::Excluded);
-        let mut count = 0;
-        let range = (std::ops::Bound::Included(prefix.as_slice()), end);
-        let scanned = self.engine.scan(self.partition, range, &mut |_, _| {
-            count += 1;
+        let (mut count, mut bytes) = (0, 0);
+        let first = [prefix.as_slice(), &COMPLETION_NUMBER.to_be_bytes()].concat();
+        let range = (std::ops::Bound::Excluded(first.as_slice()), end);
+        let scanned = self.engine.scan(self.partition, range, &mut |key, value| {
+            // A row that can't be read is told of where it is looked at itself.
+            let row = read::<Parts>(key.get(1..).unwrap_or_default(), value);
+            if let Ok((part, row)) = row
+                && named.is_none_or(|named| named.contains(part.number))
+            {
+                count += 1;
+                bytes += row.row.size_bytes;
+            }
             std::ops::ControlFlow::Continue(())
         });
-        scanned.map_err(|error| fault(Parts::NAME, &named(bucket, key), &error.to_string()))?;
-        Ok(count)
+        scanned.map_err(|error| fault(Parts::NAME, &self::named(bucket, key), &error.to_string()))?;
+        Ok((count, bytes))
     }
 
     fn get<T: Table>(&self, key: &T::Key) -> Result<Option<Stored<T::Row>>, RowFault> {
@@ -451,17 +483,57 @@ mod tests {
         let upload = UploadId::from_bytes([3; 16]);
         let content = Content::Parts { upload, count: 2, uniform_bytes: 0, named: None };
         put::<Current>(&engine, &(BucketId(1), "k".into()), &ObjectVersion { content, ..empty_object() });
-        let part = PartRecord {
-            size_bytes: 0,
-            etag: model::etag::ETag::single([0; 16]),
-            checksum: None,
-            blob: None,
-        };
-        let key = |key: &str, upload| PartKey { bucket: BucketId(1), key: key.into(), upload, number: 1 };
-        put::<Parts>(&engine, &key("k", upload), &part);
-        put::<Parts>(&engine, &key("stray", UploadId::from_bytes([4; 16])), &part);
+        put::<Parts>(&engine, &part_key("k", upload, 1), &part(0));
+        put::<Parts>(&engine, &part_key("stray", UploadId::from_bytes([4; 16]), 1), &part(0));
         put::<Usage>(&engine, &BucketId(1), &Counters { values: vec![1] });
         assert_eq!(faults(&engine), [Current::NAME, Parts::NAME]);
+    }
+
+    fn part(size_bytes: u64) -> PartRecord {
+        PartRecord { size_bytes, etag: model::etag::ETag::single([0; 16]), checksum: None, blob: None }
+    }
+
+    fn part_key(key: &str, upload: UploadId, number: u16) -> PartKey {
+        PartKey { bucket: BucketId(1), key: key.into(), upload, number }
+    }
+
+    /// An object that names parts 1 and 3 of its upload, of 10 bytes, and rows of parts of 5 bytes.
+    fn with_named_parts(numbers: &[u16]) -> MemoryEngine {
+        let engine = MemoryEngineStore::default().open();
+        let upload = UploadId::from_bytes([3; 16]);
+        let named = Some([1, 3].into_iter().collect());
+        let content = Content::Parts { upload, count: 2, uniform_bytes: 0, named };
+        let object = ObjectVersion { content, size_bytes: 10, ..empty_object() };
+        put::<Current>(&engine, &(BucketId(1), "k".into()), &object);
+        put::<Usage>(&engine, &BucketId(1), &Counters { values: vec![1, 10] });
+        put::<Parts>(&engine, &part_key("k", upload, COMPLETION_NUMBER), &part(0));
+        for number in numbers {
+            put::<Parts>(&engine, &part_key("k", upload, *number), &part(5));
+        }
+        engine
+    }
+
+    #[test]
+    fn an_object_needs_the_parts_that_it_names_and_holds_no_others() {
+        assert_eq!(faults(&with_named_parts(&[1, 3])), [""; 0]);
+        assert_eq!(
+            faults(&with_named_parts(&[1, 2])),
+            [Current::NAME, Parts::NAME],
+            "3 is not there, 2 nobody's"
+        );
+        let engine = with_named_parts(&[1, 2, 3]);
+        assert_eq!(faults(&engine), [Parts::NAME], "a part that is not named must be on its way out");
+        let upload = UploadId::from_bytes([3; 16]);
+        let going = ReclaimRecord::Parts { bucket: BucketId(1), key: "k".into(), upload };
+        put::<Reclaim>(&engine, upload.bytes(), &going);
+        assert_eq!(faults(&engine), [""; 0]);
+    }
+
+    #[test]
+    fn parts_of_other_bytes_than_their_object_has_are_found() {
+        let engine = with_named_parts(&[1]);
+        put::<Parts>(&engine, &part_key("k", UploadId::from_bytes([3; 16]), 3), &part(6));
+        assert_eq!(faults(&engine), [Current::NAME]);
     }
 
     #[test]
@@ -475,9 +547,10 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_is_read() {
+    fn marks_are_read() {
         let engine = MemoryEngineStore::default().open();
         put::<Fences>(&engine, &BucketId(1), &Mark);
+        put::<Missed>(&engine, &model::ids::DriveId::from_bytes([5; 16]), &Mark);
         assert!(check(&engine).is_empty());
     }
 }

@@ -10,37 +10,18 @@ use std::ops::Bound;
 use std::sync::atomic::Ordering;
 
 use blob::{DeleteOutcome, DrivePlace};
-use meta::table::Table;
 use meta::{MetaError, Txn};
 use model::blob::BlobRef;
 use model::ids::{BlobId, DriveId, PartitionId};
 use model::reclaim::BlobDescriptor;
 use model::record::Record;
 
-use crate::tables::{Mark, Reclaim};
+use crate::tables::{Mark, Missed, Reclaim};
 use crate::undecided::Owner;
 use crate::{ObjectError, Objects, content, settle};
 
 /// More drives than a store has.
 const DRIVES_MAX: usize = 1 << 16;
-
-/// Drives that a delete missed.
-pub(crate) struct Missed;
-
-impl Table for Missed {
-    const ID: u8 = 32;
-    const NAME: &'static str = "missed deletes";
-    type Key = DriveId;
-    type Row = Mark;
-
-    fn encode_key(key: &DriveId, out: &mut Vec<u8>) {
-        out.extend_from_slice(key.bytes());
-    }
-
-    fn decode_key(bytes: &[u8]) -> Option<DriveId> {
-        Some(DriveId::from_bytes(bytes.try_into().ok()?))
-    }
-}
 
 /// A drive on which there may be shards of deleted blobs.
 #[derive(Clone, Debug, PartialEq, Eq)]

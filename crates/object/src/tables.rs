@@ -3,7 +3,7 @@
 
 use meta::table::{Counters, Table, decode_terminated, encode_terminated};
 use model::bucket::BucketRecord;
-use model::ids::{BlobId, BucketId, UploadId, VersionId};
+use model::ids::{BlobId, BucketId, DriveId, UploadId, VersionId};
 use model::object::{ObjectDetail, ObjectVersion};
 use model::reclaim::{HealRecord, ReclaimRecord};
 use model::record::{Decoder, Encoder, NoPrevious, Record, RecordError};
@@ -257,6 +257,24 @@ impl Table for Heal {
 
     fn decode_key(bytes: &[u8]) -> Option<BlobId> {
         Some(BlobId::from_bytes(exactly(bytes)?))
+    }
+}
+
+/// Drives that a delete missed.
+pub(crate) struct Missed;
+
+impl Table for Missed {
+    const ID: u8 = 32;
+    const NAME: &'static str = "missed deletes";
+    type Key = DriveId;
+    type Row = Mark;
+
+    fn encode_key(key: &DriveId, out: &mut Vec<u8>) {
+        out.extend_from_slice(key.bytes());
+    }
+
+    fn decode_key(bytes: &[u8]) -> Option<DriveId> {
+        Some(DriveId::from_bytes(exactly(bytes)?))
     }
 }
 

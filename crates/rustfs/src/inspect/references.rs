@@ -6,6 +6,7 @@ use std::ops::{Bound, ControlFlow};
 use cluster::map::{ClusterMap, Slot};
 use meta::engine::Engine;
 use model::ids::{BlobId, BucketId, PartitionId};
+use model::upload::COMPLETION_NUMBER;
 use object::inspect::{BlobReference, PartitionCheck, RowItem, awaits_heal};
 
 use super::finding::{Findings, Kind};
@@ -178,7 +179,12 @@ async fn look(
             "{name}: {usable} shards of blob {} are good or may be, {} are needed",
             blob.id, blob.redundancy.data
         );
-        findings.drive(Kind::ObjectUnreadable, std::path::Path::new(""), what);
+        // Nothing but a salvage reads what tells of a completion.
+        let kind = match reference.part {
+            Some(COMPLETION_NUMBER) => Kind::ShardMissing,
+            _ => Kind::ObjectUnreadable,
+        };
+        findings.drive(kind, std::path::Path::new(""), what);
     }
 }
 
@@ -190,6 +196,9 @@ fn named(reference: &BlobReference, names: &BTreeMap<BucketId, String>) -> Strin
     let bucket =
         names.get(&reference.bucket).cloned().unwrap_or_else(|| format!("(id {})", reference.bucket));
     match reference.part {
+        Some(COMPLETION_NUMBER) => {
+            format!("bucket {bucket}, key {:?}, what tells that its parts were completed", reference.key)
+        }
         Some(part) => format!("bucket {bucket}, key {:?}, part {part}", reference.key),
         None => format!("bucket {bucket}, key {:?}", reference.key),
     }
