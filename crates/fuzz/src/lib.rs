@@ -7,6 +7,7 @@
 
 pub mod chunked;
 pub mod format;
+pub mod front;
 mod input;
 pub mod raft_log;
 pub mod record;
@@ -27,6 +28,7 @@ pub type FuzzTarget = fn(&[u8]);
 pub const TARGETS: &[(&str, FuzzTarget)] = &[
     ("chunked", chunked::run),
     ("format", format::run),
+    ("front", front::run),
     ("raft_log", raft_log::run),
     ("record", record::run),
     ("route", route::run),

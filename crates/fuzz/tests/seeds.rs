@@ -69,3 +69,17 @@ fn the_seeds_of_encoders_are_written() {
         assert!(path.is_file(), "{} is missing: cargo run -p fuzz -- fuzz/seeds", path.display());
     }
 }
+
+/// A target whose requests were all refused would check next to nothing.
+#[test]
+fn the_front_serves_what_its_seeds_ask() {
+    let statuses = |name: &str| {
+        let seed = std::fs::read(fuzz_folder().join("seeds/front").join(name)).unwrap();
+        fuzz::front::statuses(&seed)
+    };
+    assert_eq!(statuses("put-get"), [200, 200, 206, 200, 200, 204, 204]);
+    assert_eq!(statuses("chunked"), [200, 200, 200, 200, 400]);
+    assert_eq!(statuses("multipart"), [200, 200, 200, 200, 200, 200, 206, 200, 204]);
+    assert_eq!(statuses("unknown"), [200, 200, 403, 403, 403, 403, 403, 403, 403]);
+    assert_eq!(statuses("conditions"), [200, 200, 304, 412, 200, 200]);
+}

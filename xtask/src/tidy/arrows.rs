@@ -19,7 +19,7 @@ const OURS: &[(&str, &[&str])] = &[
     ("admin", &["model", "object", "iam", "worker", "cluster"]),
     ("rustfs", &["model", "env", "cluster", "meta", "blob", "iam", "object", "worker", "s3", "admin"]),
     ("sim", &["model", "env", "cluster", "meta", "blob", "iam", "object", "worker", "s3", "admin", "rustfs"]),
-    ("fuzz", &["model", "env", "cluster", "meta", "blob", "s3"]),
+    ("fuzz", &["model", "env", "cluster", "meta", "blob", "object", "iam", "s3"]),
     ("bench", &[]),
     ("xtask", &[]),
 ];
