@@ -15,7 +15,6 @@ use model::record::Record;
 use model::upload::{COMPLETION_NUMBER, PartRecord, UploadRecord};
 
 use crate::multipart::UploadKey;
-use crate::put::Landed;
 use crate::tables::{PartKey, Parts};
 use crate::types::{BucketInfo, PartInfo};
 use crate::undecided::Unreferred;
@@ -33,7 +32,7 @@ pub(crate) struct Completion<'a> {
 
 impl Completion<'_> {
     /// Commits the transaction that completes the upload, with the blob that tells of it: `None` where another transaction was
-    /// first.
+    /// first. A blob that was written for one that was not committed, or of which nobody knows, is decided about later.
     pub(crate) async fn commit(
         &self,
         objects: &Objects,
@@ -41,15 +40,11 @@ impl Completion<'_> {
     ) -> Result<Option<Committed>, ObjectError> {
         let written = self.write(objects).await?;
         self.refer(&mut txn, &written);
-        let settled = match settle(txn).await {
-            Ok(None) => Err(ObjectError::Contended),
-            settled => settled,
-        };
-        objects.ended(Landed::Blob(Box::new(written)), &settled).await;
-        match settled {
-            Err(ObjectError::Contended) => Ok(None),
-            settled => settled,
+        let settled = settle(txn).await?;
+        if settled.is_some() {
+            written.settled();
         }
+        Ok(settled)
     }
 
     async fn write(&self, objects: &Objects) -> Result<Unreferred, ObjectError> {

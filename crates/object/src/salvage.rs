@@ -94,7 +94,7 @@ pub enum SalvagedObject {
     /// Of one blob.
     Whole(Box<SalvagedBlob>),
     /// Of the parts of an upload.
-    Parts(SalvagedUpload),
+    Parts(Box<SalvagedUpload>),
 }
 
 /// A blob that can't be read, and is the newest of its key.
@@ -217,7 +217,7 @@ impl Candidates {
             match upload.assemble() {
                 Ok(unnamed) => {
                     bucket.superseded += unnamed;
-                    let newer = SalvagedObject::Parts(upload);
+                    let newer = SalvagedObject::Parts(Box::new(upload));
                     bucket.superseded += give_way(&mut newest, newer);
                 }
                 Err(missing) => broken.push((upload, missing)),
@@ -231,7 +231,7 @@ impl Candidates {
             bucket.lost.push(lost(&unreadable, age.is_some()));
         }
         if newest.is_none() && assemble {
-            newest = self.looks_complete().map(SalvagedObject::Parts);
+            newest = self.looks_complete().map(|upload| SalvagedObject::Parts(Box::new(upload)));
         }
         bucket.objects.extend(newest.map(|newest| (key, newest)));
         for upload in self.uploads.into_values() {

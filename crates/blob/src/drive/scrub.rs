@@ -400,4 +400,5 @@ impl OpenWalk {
 }
 
 #[cfg(test)]
+#[expect(clippy::indexing_slicing, reason = "where a test panics it has found something")]
 mod tests;
