@@ -81,5 +81,5 @@ fn the_front_serves_what_its_seeds_ask() {
     assert_eq!(statuses("chunked"), [200, 200, 200, 200, 400]);
     assert_eq!(statuses("multipart"), [200, 200, 200, 200, 200, 200, 206, 200, 204]);
     assert_eq!(statuses("unknown"), [200, 200, 403, 403, 403, 403, 403, 403, 403]);
-    assert_eq!(statuses("conditions"), [200, 200, 304, 412, 200, 200]);
+    assert_eq!(statuses("conditions"), [200, 200, 304, 412, 200, 304]);
 }
