@@ -87,7 +87,7 @@ impl ChecksumType {
 }
 
 /// A checksum that was asked for, before there is a digest.
-pub type Asked = (ChecksumAlgorithm, ChecksumType);
+pub type AskedChecksum = (ChecksumAlgorithm, ChecksumType);
 
 /// A stored checksum.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,7 +135,7 @@ impl Checksum {
 }
 
 /// Writes what was asked for, if anything was: 0, or algorithm and type.
-pub(crate) fn encode_asked(asked: Option<Asked>, out: &mut Encoder) {
+pub(crate) fn encode_asked(asked: Option<AskedChecksum>, out: &mut Encoder) {
     match asked {
         None => out.u8(0),
         Some((algorithm, kind)) => {
@@ -146,7 +146,7 @@ pub(crate) fn encode_asked(asked: Option<Asked>, out: &mut Encoder) {
 }
 
 /// Reads what [`encode_asked`] wrote.
-pub(crate) fn decode_asked(input: &mut Decoder<'_>) -> Result<Option<Asked>, RecordError> {
+pub(crate) fn decode_asked(input: &mut Decoder<'_>) -> Result<Option<AskedChecksum>, RecordError> {
     let code = input.u8()?;
     if code == 0 {
         return Ok(None);

@@ -2,7 +2,7 @@
 
 use crate::attributes::Attributes;
 use crate::blob::BlobRef;
-use crate::checksum::{self, Asked, Checksum};
+use crate::checksum::{self, AskedChecksum, Checksum};
 use crate::ids::{BucketId, UploadId, VersionId};
 use crate::object::StorageClass;
 use crate::part_set::PartSet;
@@ -131,7 +131,7 @@ pub enum UploadFacts {
     /// It is a part, of an upload whose completion a blob of its own will tell.
     Part {
         /// The checksum that was asked for when the upload began.
-        checksum: Option<Asked>,
+        checksum: Option<AskedChecksum>,
         /// Canonical id of who began it.
         initiator: String,
     },

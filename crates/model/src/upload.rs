@@ -2,7 +2,7 @@
 
 use crate::attributes::Attributes;
 use crate::blob::BlobRef;
-use crate::checksum::{self, Asked, Checksum};
+use crate::checksum::{self, AskedChecksum, Checksum};
 use crate::etag::ETag;
 use crate::object::StorageClass;
 use crate::record::{Decoder, Encoder, NoPrevious, Record, RecordError};
@@ -18,7 +18,7 @@ pub struct UploadRecord {
     /// Its storage class.
     pub storage_class: StorageClass,
     /// The checksum asked for, if one was.
-    pub checksum: Option<Asked>,
+    pub checksum: Option<AskedChecksum>,
     /// Canonical id of the account that will own the object; empty for the bucket's owner.
     pub owner: String,
     /// Canonical id of who started it.
