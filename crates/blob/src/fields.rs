@@ -1,6 +1,6 @@
 //! Fields of fixed-width formats: little-endian, one after the other. Reading is total, writing fills exactly.
 
-use xxhash_rust::xxh3::xxh3_64;
+use twox_hash::XxHash3_64;
 
 use crate::error::FormatError;
 
@@ -29,7 +29,7 @@ impl<'a> FieldsIn<'a> {
         let mut fields = Self::marked(part, bytes, len, magic, version)?;
         let whole = bytes.get(..len).unwrap_or_default();
         let (body, sum) = whole.split_at(len - CHECKSUM_BYTES);
-        if sum != xxh3_64(body).to_le_bytes() {
+        if sum != XxHash3_64::oneshot(body).to_le_bytes() {
             return Err(FormatError::Checksum { part });
         }
         fields.rest = fields.rest.get(..len - 5).unwrap_or_default();
@@ -137,7 +137,7 @@ impl<const N: usize> FieldsOut<N> {
     pub(crate) fn checksummed(mut self) -> [u8; N] {
         assert!(self.at + CHECKSUM_BYTES <= N, "the fields leave room for the checksum");
         self.at = N - CHECKSUM_BYTES;
-        let sum = xxh3_64(self.bytes.split_at(self.at).0);
+        let sum = XxHash3_64::oneshot(self.bytes.split_at(self.at).0);
         self.u64(sum).bytes
     }
 

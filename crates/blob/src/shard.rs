@@ -3,12 +3,14 @@
 //! What always holds: whatever leaves a `decode` or `open` here was written for exactly this blob, shard and place,
 //! and has not changed since.
 
+use std::hash::Hasher;
+
 use bytes::Bytes;
 use env::buffer::BLOCK_BYTES;
 use model::blob::{BlobRef, Redundancy};
 use model::ids::BlobId;
 use model::limits::SHARDS_MAX;
-use xxhash_rust::xxh3::{Xxh3, xxh3_64, xxh3_64_with_seed};
+use twox_hash::XxHash3_64;
 
 use crate::DESCRIPTOR_BYTES_MAX;
 use crate::error::FormatError;
@@ -148,7 +150,7 @@ pub(crate) fn open_file_header(bytes: &[u8], wanted: &Identity) -> Result<(), Fo
 /// where it still lies in a near cache.
 pub(crate) struct FrameHeader {
     fields: FieldsOut<FRAME_HEADER_BYTES>,
-    sum: Xxh3,
+    sum: XxHash3_64,
 }
 
 impl FrameHeader {
@@ -159,23 +161,23 @@ impl FrameHeader {
             .u32(stripe)
             .u32(payload_len as u32)
             .fixed(id.bytes());
-        let sum = Xxh3::with_seed(xxh3_64(fields.so_far()));
+        let sum = XxHash3_64::with_seed(XxHash3_64::oneshot(fields.so_far()));
         FrameHeader { fields, sum }
     }
 
     /// Takes the next bytes of the payload.
     pub(crate) fn update(&mut self, payload: &[u8]) {
-        self.sum.update(payload);
+        self.sum.write(payload);
     }
 
     pub(crate) fn encode(self) -> [u8; FRAME_HEADER_BYTES] {
-        self.fields.u64(self.sum.digest()).full()
+        self.fields.u64(self.sum.finish()).full()
     }
 }
 
 /// The payload's checksum, seeded with that of the header's fields: either can't change alone.
 fn frame_checksum(fields: &[u8], payload: &[u8]) -> u64 {
-    xxh3_64_with_seed(payload, xxh3_64(fields))
+    XxHash3_64::oneshot_with_seed(XxHash3_64::oneshot(fields), payload)
 }
 
 /// The payload of a frame, checked to be `stripe` of this shard and `len_bytes` long.
@@ -235,7 +237,7 @@ pub(crate) fn encode_footer(id: &BlobId, shard: u8, size_bytes: u64, descriptor:
     out.extend_from_slice(&(descriptor.len() as u32).to_le_bytes());
     out.extend_from_slice(&[0; 4]);
     out.extend_from_slice(descriptor);
-    let sum = xxh3_64(&out);
+    let sum = XxHash3_64::oneshot(&out);
     out.extend_from_slice(&sum.to_le_bytes());
     out.extend_from_slice(&(len as u32).to_le_bytes());
     out.extend_from_slice(&END_MAGIC);
@@ -279,7 +281,7 @@ pub(crate) fn decode_footer(end: &Bytes) -> Result<Footer, FormatError> {
         return Err(fields.impossible("descriptor length"));
     }
     let (summed, sum) = footer.split_at(len - 16);
-    if sum.get(..8) != Some(xxh3_64(summed).to_le_bytes().as_slice()) {
+    if sum.get(..8) != Some(XxHash3_64::oneshot(summed).to_le_bytes().as_slice()) {
         return Err(FormatError::Checksum { part });
     }
     Ok(Footer { id, shard, size_bytes, descriptor: footer.slice(40..40 + descriptor_len) })
@@ -317,8 +319,8 @@ impl PackedHeader {
             identity,
             size_bytes,
             descriptor_len: descriptor.len() as u32,
-            payload_sum: xxh3_64(payload),
-            descriptor_sum: xxh3_64(descriptor),
+            payload_sum: XxHash3_64::oneshot(payload),
+            descriptor_sum: XxHash3_64::oneshot(descriptor),
         };
         assert_eq!(header.payload_len(), payload.len(), "a packed shard holds its piece");
         header
@@ -381,7 +383,7 @@ fn packed_payload(header: &PackedHeader, bytes: &Bytes) -> Result<Bytes, FormatE
         return Err(FormatError::Cut { part: "packed shard" });
     }
     let payload = bytes.slice(PACKED_HEADER_BYTES..end);
-    if xxh3_64(&payload) != header.payload_sum {
+    if XxHash3_64::oneshot(&payload) != header.payload_sum {
         return Err(FormatError::Checksum { part: "packed payload" });
     }
     Ok(payload)
@@ -394,7 +396,7 @@ pub(crate) fn packed_descriptor(header: &PackedHeader, bytes: &Bytes) -> Result<
         return Err(FormatError::Cut { part: "packed shard" });
     }
     let descriptor = bytes.slice(start..header.shard_len());
-    if xxh3_64(&descriptor) != header.descriptor_sum {
+    if XxHash3_64::oneshot(&descriptor) != header.descriptor_sum {
         return Err(FormatError::Checksum { part: "packed descriptor" });
     }
     Ok(descriptor)

@@ -43,6 +43,11 @@ impl Chunks {
         self.bytes += std::mem::take(&mut other.bytes);
     }
 
+    /// All bytes, in rows.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &[u8]> {
+        self.chunks.iter().map(|chunk| &chunk[..]).chain([&self.tail[..]])
+    }
+
     /// The bytes at the front that lie in a row; none only where there is no data.
     pub(crate) fn row(&self) -> &[u8] {
         self.chunks.front().map_or(&self.tail, |chunk| chunk)

@@ -2,13 +2,14 @@
 //!
 //! A digest takes its blocks one after the other, each step waiting for the one before: one stream leaves most of a
 //! processor idle. Several streams fit side by side into a vector, and sixteen of them cost little more than one. So a
-//! [`Stream`] hands its data over in portions to the [`Lanes`] that all streams of a server share. A portion waits there
-//! until there are as many as a vector has lanes, or until its stream has the next one; whoever comes then computes for
-//! all that wait. There is no thread and no timer behind it, and a stream that is alone never waits.
+//! [`Stream`] hands its data over in portions to the [`Lanes`] that all streams of a server share. Data waits there until
+//! as many streams have some as a vector has lanes, or until its stream has so much that it must not wait for more;
+//! whoever comes then computes for all that wait. There is no thread and no timer behind it, and a stream that is alone
+//! never waits.
 //!
 //! What always holds:
-//! - A stream has at most two portions of data in memory: one that waits, one that it gathers. [`Lanes`] hold less than
-//!   one portion per lane.
+//! - Few streams have at most [`BACKLOG_BYTES_MAX`] of data in memory, and each of many at most two portions: one that
+//!   waits, one that it gathers.
 //! - A stream's digests are in one place at a time: here, waiting, or with who computes.
 //! - Nothing is locked while something is computed or waited for.
 //! - What a dropped stream left waiting is dropped with it.
@@ -16,6 +17,7 @@
 mod chunks;
 mod kernel;
 mod md5;
+mod message;
 mod sha256;
 mod work;
 
@@ -30,11 +32,19 @@ use parking_lot::Mutex;
 
 use chunks::Chunks;
 use kernel::Kernel;
+pub use message::Message;
 use work::Work;
 
-/// Bytes of a portion. Large enough that little is lost to portions that end within a chunk; so small that computing
-/// sixteen of them holds nobody up for more than a millisecond or two.
-const PORTION_BYTES: usize = 256 << 10;
+/// Bytes of a portion. Large enough that handing it over costs nothing beside computing it; so small that most streams have
+/// one when another has as much as it may.
+const PORTION_BYTES: usize = 128 << 10;
+
+/// Data of all streams that may wait. The more of it, the more streams have some when one can't wait any longer: with as
+/// much as this half of the lanes are full where streams come and go, and a quarter with a third of it.
+const BACKLOG_BYTES_MAX: usize = 24 << 20;
+
+/// Data of one stream that may wait. Most of it lies in the memory of the stripe that is gathered from it meanwhile.
+const WAITING_BYTES_MAX: usize = 3 << 19;
 
 /// At the end of a stream so many bytes are computed by themselves: nobody who puts a small object computes for others.
 const ALONE_BYTES_MAX: usize = 32 << 10;
@@ -61,7 +71,7 @@ pub struct Values {
     pub sha256: Option<[u8; 32]>,
 }
 
-/// Where the portions of all streams wait for one another. Cheap to clone.
+/// Where the data of all streams waits for one another. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Lanes {
     shared: Arc<Shared>,
@@ -70,19 +80,27 @@ pub struct Lanes {
 #[derive(Debug)]
 struct Shared {
     kernel: Kernel,
-    /// In the order they came; fewer than there are lanes.
+    /// In the order they came.
     waiting: Mutex<Vec<Arc<Portion>>>,
     streams: AtomicUsize,
     has_sha256_instructions: bool,
 }
 
-/// The digests of a stream with a portion of its data.
+/// The digests of a stream with data that waits.
 #[derive(Debug)]
 struct Portion {
-    /// None while someone computes it, or its stream adds to it.
-    work: Mutex<Option<Box<Work>>>,
+    place: Mutex<Place>,
     /// The stream, when it waits for who computes.
     owner: AtomicWaker,
+}
+
+/// Where a stream's digests are.
+#[derive(Debug)]
+struct Place {
+    /// None while someone computes it, or its stream adds to it.
+    work: Option<Box<Work>>,
+    /// Whether the stream waits for it, or is gone: what is left over of it then waits for nobody else.
+    is_wanted: bool,
 }
 
 impl Default for Lanes {
@@ -121,11 +139,11 @@ impl Lanes {
     /// A stream without data.
     #[must_use]
     pub fn stream(&self, kinds: Kinds) -> Stream {
-        let work = Mutex::new(Some(Box::new(Work::new(kinds))));
+        let place = Mutex::new(Place { work: Some(Box::new(Work::new(kinds))), is_wanted: false });
         self.shared.streams.fetch_add(1, Ordering::Relaxed);
         Stream {
             shared: Arc::clone(&self.shared),
-            portion: Arc::new(Portion { work, owner: AtomicWaker::new() }),
+            portion: Arc::new(Portion { place, owner: AtomicWaker::new() }),
             gathered: Chunks::default(),
             is_guest: false,
         }
@@ -144,41 +162,59 @@ fn has_sha256_instructions() -> bool {
 }
 
 impl Shared {
+    /// How much of one stream's data may wait.
+    fn waiting_bytes_max(&self) -> usize {
+        let streams = self.streams.load(Ordering::Relaxed).max(1);
+        (BACKLOG_BYTES_MAX / streams).clamp(PORTION_BYTES, WAITING_BYTES_MAX)
+    }
+
     /// Lets a portion wait, and computes if that makes enough of them.
     fn enter(&self, portion: &Arc<Portion>) {
         let mut waiting = self.waiting.lock();
         waiting.push(Arc::clone(portion));
         if waiting.len() >= self.kernel.lanes() {
-            let full = std::mem::take(&mut *waiting);
+            let full: Vec<_> = waiting.drain(..self.kernel.lanes()).collect();
             drop(waiting);
             self.compute(&full, None);
         }
     }
 
-    /// Whether lanes are free and there are streams that could take them.
-    fn expects_more(&self) -> bool {
-        let streams = self.streams.load(Ordering::Relaxed);
-        self.waiting.lock().len() < streams.min(self.kernel.lanes() - 1)
+    /// Whether there is one stream at most.
+    fn is_single(&self) -> bool {
+        self.streams.load(Ordering::Relaxed) <= 1
     }
 
-    /// Computes a stream's work as far as it pays, and beside it what waits: fewer than there are lanes.
+    /// Computes a stream's work as far as it pays, and beside it what waits.
     fn compute_with_others(&self, work: &mut Work) {
-        let others = std::mem::take(&mut *self.waiting.lock());
+        let mut waiting = self.waiting.lock();
+        let count = waiting.len().min(self.kernel.lanes() - 1);
+        let others: Vec<_> = waiting.drain(..count).collect();
+        drop(waiting);
         self.compute(&others, Some(work));
     }
 
     fn compute(&self, portions: &[Arc<Portion>], own: Option<&mut Work>) {
         let mut works: Vec<Option<Box<Work>>> =
-            portions.iter().map(|portion| portion.work.lock().take()).collect();
+            portions.iter().map(|portion| portion.place.lock().work.take()).collect();
         let others = works.iter_mut().filter_map(Option::as_deref_mut);
         work::run(self.kernel, &mut own.into_iter().chain(others).collect::<Vec<_>>());
         for (portion, work) in portions.iter().zip(works) {
             // A stream that took its work back just before it was to be computed keeps it.
             if let Some(work) = work {
-                *portion.work.lock() = Some(work);
-                portion.owner.wake();
+                self.put_back(portion, work);
             }
         }
+    }
+
+    /// What is left over waits again, unless its stream wants it.
+    fn put_back(&self, portion: &Arc<Portion>, work: Box<Work>) {
+        let mut place = portion.place.lock();
+        if !place.is_wanted && work.waiting() > 0 {
+            self.waiting.lock().push(Arc::clone(portion));
+        }
+        place.work = Some(work);
+        drop(place);
+        portion.owner.wake();
     }
 }
 
@@ -193,15 +229,16 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// Takes the next data. Waits only where this stream's last portion is being computed by another.
+    /// Takes the next data. Waits only where this stream's data is being computed by another.
     pub async fn update(&mut self, data: Bytes) {
         self.gathered.push(data);
         if self.gathered.bytes() < PORTION_BYTES {
             return;
         }
         self.let_others_come().await;
+        let bytes_max = self.shared.waiting_bytes_max();
         let mut work = self.take_back().await;
-        while work.waiting() >= PORTION_BYTES {
+        while work.waiting() + self.gathered.bytes() > bytes_max && work.waiting() > 0 {
             self.shared.compute_with_others(&mut work);
         }
         self.enter(work);
@@ -218,6 +255,9 @@ impl Stream {
         work.add(&mut self.gathered);
         while work.waiting() > ALONE_BYTES_MAX {
             self.shared.compute_with_others(&mut work);
+            if !self.shared.is_single() {
+                go_last().await;
+            }
         }
         work.finish(self.shared.kernel)
     }
@@ -225,26 +265,17 @@ impl Stream {
     /// Lets the portion wait, with what was gathered.
     fn enter(&mut self, mut work: Box<Work>) {
         work.add(&mut self.gathered);
-        *self.portion.work.lock() = Some(work);
+        *self.portion.place.lock() = Place { work: Some(work), is_wanted: false };
         self.is_guest = true;
         self.shared.enter(&self.portion);
     }
 
-    /// Lets tasks go first that can go on now, if the portion waits and there are streams whose portion doesn't: one may
-    /// come whose data is there already, and perhaps computes for this one too. What comes later is not waited for.
+    /// Lets tasks go first that can go on now, if there are other streams: data of theirs may be there already, and a stream
+    /// that took all of its own at once would find nobody beside it. What comes later is not waited for.
     async fn let_others_come(&mut self) {
-        if !self.is_guest || !self.shared.expects_more() {
-            return;
+        if self.is_guest && !self.shared.is_single() {
+            go_last().await;
         }
-        let mut is_first = true;
-        poll_fn(|context| {
-            if !std::mem::take(&mut is_first) {
-                return Poll::Ready(());
-            }
-            context.waker().wake_by_ref();
-            Poll::Pending
-        })
-        .await;
     }
 
     /// The portion doesn't wait any more.
@@ -255,18 +286,36 @@ impl Stream {
     }
 
     async fn take_back(&mut self) -> Box<Work> {
-        self.leave();
-        poll_fn(|context| {
+        let work = poll_fn(|context| {
             self.portion.owner.register(context.waker());
+            let mut place = self.portion.place.lock();
             // Who computes puts it back first, and wakes then.
-            self.portion.work.lock().take().map_or(Poll::Pending, Poll::Ready)
+            place.is_wanted = true;
+            place.work.take().map_or(Poll::Pending, Poll::Ready)
         })
-        .await
+        .await;
+        // Not before: until it was taken, who computes may have let it wait again.
+        self.leave();
+        work
     }
+}
+
+/// Lets all tasks go first that can go on now.
+async fn go_last() {
+    let mut is_first = true;
+    poll_fn(|context| {
+        if !std::mem::take(&mut is_first) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 impl Drop for Stream {
     fn drop(&mut self) {
+        *self.portion.place.lock() = Place { work: None, is_wanted: true };
         self.leave();
         self.shared.streams.fetch_sub(1, Ordering::Relaxed);
     }

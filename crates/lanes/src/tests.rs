@@ -34,21 +34,84 @@ fn a_stream_that_is_alone_never_waits() {
     assert_eq!(end(stream), expected(&all));
 }
 
-#[test]
-fn the_second_portion_of_one_computes_the_first_of_all() {
+#[tokio::test]
+async fn who_has_as_much_as_may_wait_computes_for_all() {
     for kernel in Kernel::all().into_iter().filter(|kernel| kernel.lanes() > 2) {
         let lanes = Lanes::with_kernel(kernel);
         let portion = data(3, PORTION_BYTES);
         let (mut one, mut two) = (lanes.stream(BOTH), lanes.stream(BOTH));
-        add(&mut one, &portion);
-        add(&mut two, &portion);
+        for number in 1..=WAITING_BYTES_MAX / PORTION_BYTES {
+            one.update(portion.clone()).await;
+            assert_eq!(waiting_bytes(&one), number * PORTION_BYTES);
+        }
+        two.update(portion.clone()).await;
         assert_eq!(waiting_bytes(&two), PORTION_BYTES);
-        add(&mut one, &portion);
+        one.update(portion.clone()).await;
         assert_eq!(waiting_bytes(&two), 0);
-        assert_eq!(waiting_bytes(&one), PORTION_BYTES);
-        assert_eq!(end(two), expected(&portion));
-        assert_eq!(end(one), expected(&[&portion[..], &portion[..]].concat()));
+        assert!(waiting_bytes(&one) <= WAITING_BYTES_MAX);
+        assert_eq!(two.finish().await, expected(&portion));
+        assert_eq!(one.finish().await, expected(&portion.repeat(1 + WAITING_BYTES_MAX / PORTION_BYTES)));
     }
+}
+
+#[tokio::test]
+async fn what_is_left_over_of_a_stream_waits_on() {
+    for kernel in Kernel::all().into_iter().filter(|kernel| kernel.lanes() > 3) {
+        let lanes = Lanes::with_kernel(kernel);
+        let portion = data(3, PORTION_BYTES);
+        let mut streams: Vec<Stream> = (0..3).map(|_| lanes.stream(BOTH)).collect();
+        for (count, stream) in [1, 1, 3].into_iter().zip(&mut streams) {
+            for _ in 0..count {
+                stream.update(portion.clone()).await;
+            }
+        }
+        let long = streams.pop().expect("there are three");
+        assert_eq!(streams.remove(0).finish().await, expected(&portion));
+        assert_eq!(waiting_bytes(&long), 2 * PORTION_BYTES);
+        let mut other = lanes.stream(BOTH);
+        for _ in 0..2 {
+            other.update(portion.clone()).await;
+        }
+        assert_eq!(other.finish().await, expected(&portion.repeat(2)));
+        assert_eq!(waiting_bytes(&long), 0, "nobody handed it over again");
+        assert_eq!(long.finish().await, expected(&portion.repeat(3)));
+        assert!(lanes.shared.waiting.lock().iter().all(|left| Arc::ptr_eq(left, &streams[0].portion)));
+    }
+}
+
+#[tokio::test]
+async fn streams_whose_data_is_there_take_turns() {
+    let lanes = Lanes::new();
+    let portion = data(3, PORTION_BYTES);
+    let (mut one, mut two) = (lanes.stream(BOTH), lanes.stream(BOTH));
+    let order = Mutex::new(Vec::new());
+    let first = async {
+        for _ in 0..3 {
+            one.update(portion.clone()).await;
+            order.lock().push(1);
+        }
+    };
+    let second = async {
+        for _ in 0..3 {
+            two.update(portion.clone()).await;
+            order.lock().push(2);
+        }
+    };
+    tokio::join!(first, second);
+    // Who goes first within a turn is `join`'s business.
+    let order = order.into_inner();
+    assert!(order.chunks(2).all(|turn| turn.contains(&1) && turn.contains(&2)), "{order:?}");
+}
+
+#[test]
+fn many_streams_wait_with_less_each() {
+    let lanes = Lanes::new();
+    let few = lanes.shared.waiting_bytes_max();
+    let streams: Vec<Stream> =
+        (0..BACKLOG_BYTES_MAX / PORTION_BYTES + 1).map(|_| lanes.stream(BOTH)).collect();
+    assert_eq!((few, lanes.shared.waiting_bytes_max()), (WAITING_BYTES_MAX, PORTION_BYTES));
+    drop(streams);
+    assert_eq!(lanes.shared.waiting_bytes_max(), WAITING_BYTES_MAX);
 }
 
 #[test]
@@ -73,16 +136,17 @@ async fn who_has_data_at_hand_comes_before_portions_are_computed() {
         let portion = data(3, PORTION_BYTES);
         let (mut one, mut two) = (lanes.stream(BOTH), lanes.stream(BOTH));
         let first = async {
-            one.update(portion.clone()).await;
-            one.update(portion.clone()).await;
+            for _ in 0..=WAITING_BYTES_MAX / PORTION_BYTES {
+                one.update(portion.clone()).await;
+            }
         };
         let second = async {
-            // It is polled after the first one has come with its second portion.
+            // It is polled after the first one has come with more than may wait.
             two.update(portion.clone()).await;
             assert_eq!(waiting_bytes(&two), PORTION_BYTES);
         };
         tokio::join!(first, second);
-        assert_eq!((waiting_bytes(&one), waiting_bytes(&two)), (PORTION_BYTES, 0));
+        assert_eq!(waiting_bytes(&two), 0);
     }
 }
 
@@ -113,7 +177,7 @@ fn the_end_of_a_small_stream_does_not_compute_for_others() {
 }
 
 fn waiting_bytes(stream: &Stream) -> usize {
-    stream.portion.work.lock().as_ref().expect("nobody computes").waiting()
+    stream.portion.place.lock().work.as_ref().expect("nobody computes").waiting()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -7,7 +7,7 @@
 use bytes::Bytes;
 use env::buffer::BLOCK_BYTES;
 use model::ids::BlobId;
-use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+use twox_hash::XxHash3_64;
 
 use crate::DESCRIPTOR_BYTES_MAX;
 use crate::error::FormatError;
@@ -136,7 +136,7 @@ impl RecordHeader {
 
 fn record_checksum(segment: &SegmentHeader, offset: u64, fields: &[u8]) -> u64 {
     let place = u64::from(segment.number) << 32 | offset;
-    xxh3_64_with_seed(fields, segment.salt ^ place.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+    XxHash3_64::oneshot_with_seed(segment.salt ^ place.wrapping_mul(0x9e37_79b9_7f4a_7c15), fields)
 }
 
 /// Bytes that a record with a body of `body_len` bytes takes.
@@ -209,7 +209,7 @@ pub(crate) fn encode_seal(segment: &SegmentHeader, data_end: u64, entries: &mut 
         .u32(entries.len() as u32)
         .u64(data_end)
         .u64(segment.salt)
-        .u64(xxh3_64(&out))
+        .u64(XxHash3_64::oneshot(&out))
         .checksummed();
     out.extend_from_slice(&footer);
     out
@@ -259,7 +259,7 @@ impl SegmentFooter {
         if bytes.len() != self.index_len() {
             return Err(FormatError::Cut { part });
         }
-        if xxh3_64(bytes) != self.entries_sum {
+        if XxHash3_64::oneshot(bytes) != self.entries_sum {
             return Err(FormatError::Checksum { part });
         }
         let (chunks, _) = bytes.as_chunks::<ENTRY_BYTES>();

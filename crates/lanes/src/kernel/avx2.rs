@@ -1,6 +1,7 @@
-//! Eight lanes by AVX2.
+//! Eight lanes by AVX2, or by AVX-512 in vectors of the same length.
 #![expect(unsafe_code, reason = "vector instructions, and functions compiled for AVX2")]
 
+use super::avx512::Avx512;
 use super::words::{BLOCK_BYTES, LANES_MAX, Words};
 use super::{Algorithm, run};
 use std::arch::x86_64::{
@@ -24,6 +25,29 @@ impl Avx2 {
         // SAFETY: `self` proves that the processor has the instructions.
         unsafe { compress::<A, N>(self, states, inputs) }
     }
+
+    /// As `compress`, with what AVX-512 has for vectors of this length: rotations and functions of three words in one
+    /// instruction each, which the compiler makes of the ones written here.
+    pub(super) fn compress_by_avx512<A: Algorithm<N>, const N: usize>(
+        self,
+        _: Avx512,
+        states: &mut [[u32; N]],
+        inputs: &[&[u8]],
+    ) {
+        // SAFETY: both proofs are at hand.
+        unsafe { compress_by_avx512::<A, N>(self, states, inputs) }
+    }
+}
+
+/// # Safety
+/// The processor has AVX2, AVX512F and AVX512VL.
+#[target_feature(enable = "avx2,avx512f,avx512vl")]
+unsafe fn compress_by_avx512<A: Algorithm<N>, const N: usize>(
+    proof: Avx2,
+    states: &mut [[u32; N]],
+    inputs: &[&[u8]],
+) {
+    run::<Vector, A, N>(proof, states, inputs);
 }
 
 /// # Safety
@@ -32,6 +56,9 @@ impl Avx2 {
 unsafe fn compress<A: Algorithm<N>, const N: usize>(proof: Avx2, states: &mut [[u32; N]], inputs: &[&[u8]]) {
     run::<Vector, A, N>(proof, states, inputs);
 }
+
+/// Lanes of a vector.
+pub(super) const LANES: usize = 8;
 
 /// A word of each of eight lanes. A value proves that the processor has AVX2.
 #[derive(Clone, Copy)]
@@ -47,7 +74,7 @@ macro_rules! by {
 
 impl Words for Vector {
     type Proof = Avx2;
-    const LANES: usize = 8;
+    const LANES: usize = LANES;
 
     #[inline(always)]
     fn of_lanes(_: Avx2, column: &[u32; LANES_MAX]) -> Self {

@@ -1,6 +1,7 @@
 //! Sixteen lanes by AVX-512.
 #![expect(unsafe_code, reason = "vector instructions, and functions compiled for AVX-512")]
 
+use super::avx2::{self, Avx2};
 use super::words::{BLOCK_BYTES, LANES_MAX, Words};
 use super::{Algorithm, run};
 use std::arch::x86_64::{
@@ -14,18 +15,26 @@ use std::arch::x86_64::{
 /// data that is in no near cache faster by a tenth.
 const PREFETCH_BYTES: usize = 512;
 
-/// Proof that the processor has AVX-512 with its instructions on bytes.
+/// Proof that the processor has AVX-512 with its instructions on bytes and on shorter vectors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Avx512(());
+pub(crate) struct Avx512 {
+    half: Avx2,
+}
 
 impl Avx512 {
     /// The kernel, if this processor can run it.
     pub(super) fn detect() -> Option<Self> {
-        let has_all = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw");
-        has_all.then_some(Self(()))
+        let has_all = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512vl");
+        Avx2::detect().filter(|_| has_all).map(|half| Self { half })
     }
 
     pub(super) fn compress<A: Algorithm<N>, const N: usize>(self, states: &mut [[u32; N]], inputs: &[&[u8]]) {
+        // Shorter vectors have more units that compute with them, and leave the processor its full speed.
+        if states.len() <= avx2::LANES {
+            return self.half.compress_by_avx512::<A, N>(self, states, inputs);
+        }
         // SAFETY: `self` proves that the processor has the instructions.
         unsafe { compress::<A, N>(self, states, inputs) }
     }

@@ -9,7 +9,8 @@
 //!
 //! What always holds: data is handed on as slices of what came in, never gathered; nothing but one line is buffered, and
 //! that is bounded. Hence the data of a signed chunk is handed on before its signature, which covers the chunk's last
-//! byte, can be checked. Whoever takes the data must not commit it before [`ChunkDecoder::finish`] has succeeded.
+//! byte, can be checked; and of chunks that are digested side by side ([`super::signing`]) before the last of them has
+//! ended. Whoever takes the data must not commit it before [`ChunkDecoder::finish`] has succeeded.
 //!
 //! Decisions on what clients send beside the definition:
 //! - lines may end in a bare `\n` (minio-go ends trailers so), and spaces around names and values do not count;
@@ -22,9 +23,11 @@
 //! - trailers that were not announced are refused, and so is an announced one that does not come.
 
 use bytes::{Buf, Bytes};
+use lanes::Lanes;
 use ring::digest;
 
 use super::error::BodyError;
+use super::signing::{Signing, sha256_bytes};
 use crate::auth::ChunkSeed;
 
 /// Bytes of a line: size with extensions, or a trailer.
@@ -77,19 +80,11 @@ enum State {
     Trailer,
 }
 
-struct Signing {
-    seed: ChunkSeed,
-    sha256: digest::Context,
-    /// What the chunk at hand is signed with.
-    claimed: [u8; 32],
-}
-
 impl ChunkDecoder {
     /// A decoder for data of that length in bytes. With a seed every chunk must be signed.
     pub fn new(length: u64, seed: Option<ChunkSeed>, rule: TrailerRule) -> Self {
-        let sha256 = digest::Context::new(&digest::SHA256);
         Self {
-            signing: seed.map(|seed| Signing { seed, sha256, claimed: [0; 32] }),
+            signing: seed.map(Signing::new),
             trailers: Trailers::new(rule),
             state: State::Size,
             line: Vec::new(),
@@ -101,11 +96,25 @@ impl ChunkDecoder {
         }
     }
 
+    /// Digests signed chunks side by side, where that is better.
+    #[must_use]
+    pub fn with_lanes(self, lanes: &Lanes) -> Self {
+        Self { signing: self.signing.map(|signing| signing.with_lanes(lanes)), ..self }
+    }
+
     /// Takes from the front of `input` and gives the next piece of data; none when `input` is used up.
     ///
     /// # Errors
     /// Framing, lengths, signatures and trailers that are wrong. The decoder is of no use afterwards.
     pub fn decode(&mut self, input: &mut Bytes) -> Result<Option<Bytes>, BodyError> {
+        let decoded = self.advance(input);
+        if let (Err(_), Some(signing)) = (&decoded, &mut self.signing) {
+            signing.settle()?;
+        }
+        decoded
+    }
+
+    fn advance(&mut self, input: &mut Bytes) -> Result<Option<Bytes>, BodyError> {
         while !input.is_empty() {
             if let State::Data(remaining) = self.state {
                 return self.take_data(input, remaining).map(Some);
@@ -120,13 +129,14 @@ impl ChunkDecoder {
     ///
     /// # Errors
     /// The body ended early; trailers are missing; their signature is wrong.
-    pub fn finish(mut self) -> Result<Vec<(String, String)>, BodyError> {
+    pub fn finish(self) -> Result<Vec<(String, String)>, BodyError> {
+        let mut seed = self.signing.map(Signing::finish).transpose()?;
         let place = match self.state {
             State::Size => "before the last chunk",
             State::Data(_) | State::DataEnd => "inside a chunk",
             State::Trailer if !self.line.is_empty() => "inside the trailer",
             State::Trailer => {
-                return self.trailers.finish(self.signing.as_mut().map(|signing| &mut signing.seed));
+                return self.trailers.finish(seed.as_mut());
             }
         };
         Err(BodyError::Truncated { place })
@@ -138,7 +148,7 @@ impl ChunkDecoder {
         let taken = length as u64;
         self.decoded += taken;
         if let Some(signing) = &mut self.signing {
-            signing.sha256.update(&data);
+            signing.update(&data);
         }
         self.state = State::Data(remaining - taken);
         if remaining == taken {
@@ -164,7 +174,8 @@ impl ChunkDecoder {
         let (size, signature) = parse_size_line(line)?;
         self.chunks += 1;
         if let Some(signing) = &mut self.signing {
-            signing.claimed = signature.ok_or_else(|| framing("a chunk has no chunk-signature"))?;
+            let claimed = signature.ok_or_else(|| framing("a chunk has no chunk-signature"))?;
+            signing.begin(self.chunks, size, claimed);
         }
         if size > self.length - self.decoded {
             return Err(BodyError::TooLong { expected: self.length });
@@ -197,20 +208,7 @@ impl ChunkDecoder {
     }
 
     fn end_chunk(&mut self) -> Result<(), BodyError> {
-        let Some(signing) = &mut self.signing else { return Ok(()) };
-        let done = std::mem::replace(&mut signing.sha256, digest::Context::new(&digest::SHA256)).finish();
-        signing.seed.verify_chunk(&sha256_bytes(&done), signing.claimed).map_err(|mismatch| {
-            BodyError::SignatureMismatch {
-                place: format!("chunk {}", self.chunks),
-                string_to_sign: mismatch.string_to_sign,
-            }
-        })
-    }
-}
-
-impl std::fmt::Debug for Signing {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Signing").field("seed", &self.seed).finish_non_exhaustive()
+        self.signing.as_mut().map_or(Ok(()), Signing::end)
     }
 }
 
@@ -337,12 +335,6 @@ fn parse_signature(digits: &[u8]) -> Option<[u8; 32]> {
     let mut bytes = [0; 32];
     hex::decode_to_slice(digits, &mut bytes).ok()?;
     Some(bytes)
-}
-
-fn sha256_bytes(digest: &digest::Digest) -> [u8; 32] {
-    let mut bytes = [0; 32];
-    bytes.copy_from_slice(digest.as_ref());
-    bytes
 }
 
 fn framing(detail: &'static str) -> BodyError {

@@ -9,6 +9,7 @@ pub mod decoder;
 pub mod digest;
 pub mod error;
 pub mod request;
+mod signing;
 #[cfg(test)]
 mod tests;
 
@@ -125,7 +126,7 @@ where
     /// [`BodyError::NoSeed`], [`BodyError::MissingLength`] for chunks of unknown total.
     pub fn new(body: B, spec: BodySpec, lanes: &Lanes) -> Result<Self, BodyError> {
         let digests = BodyDigests::new(spec.all_wanted(), lanes);
-        let decoder = if spec.payload.is_chunked() { Some(decoder(&spec)?) } else { None };
+        let decoder = if spec.payload.is_chunked() { Some(decoder(&spec)?.with_lanes(lanes)) } else { None };
         let BodySpec { payload, checksum, length, .. } = spec;
         Ok(Self {
             body,

@@ -282,6 +282,40 @@ fn a_wrong_chunk_signature_is_found_at_the_end_of_the_chunk() {
     assert_eq!(reader.finish().now_or_never().unwrap().unwrap_err(), error, "the error stays");
 }
 
+/// Signed chunks of 64 KiB, more than wait for one another at once; and their data.
+fn many_chunks() -> (Vec<u8>, Vec<u8>, BodySpec) {
+    let data: Vec<u8> = (0..20 * 65_536 + 77u32).map(|number| (number % 253) as u8).collect();
+    let (wire, spec) = sent(PayloadKind::StreamingSignedTrailer, &data, 65_536);
+    (data, wire, spec)
+}
+
+#[test]
+fn chunks_that_wait_for_one_another_are_read_back() {
+    let (data, wire, spec) = many_chunks();
+    assert_eq!(read(frames(&wire, &[9, 70_000, 500_001]), spec).unwrap().0, data);
+}
+
+#[test]
+fn a_wrong_signature_among_chunks_that_wait_is_found_and_comes_before_later_mistakes() {
+    let (_, right, spec) = many_chunks();
+    let chunk_bytes = 65_536 + "10000;chunk-signature=\r\n\r\n".len() + 64;
+    for chunk in [1, 3, 15, 16, 17, 20] {
+        let mut wire = right.clone();
+        wire[chunk * chunk_bytes - 100] ^= 1;
+        let mut also_unframed = wire.clone();
+        also_unframed[chunk * chunk_bytes] = b'x';
+        let cut = wire[..chunk * chunk_bytes + 50].to_vec();
+        for wire in [wire, also_unframed, cut] {
+            match read(frames(&wire, &[]), spec.clone()) {
+                Err(BodyError::SignatureMismatch { place, .. }) => {
+                    assert_eq!(place, format!("chunk {chunk}"))
+                }
+                other => panic!("chunk {chunk}: {other:?}"),
+            }
+        }
+    }
+}
+
 /// What a body says and what becomes of it, for unsigned chunks of `data` with a CRC32C announced.
 fn unsigned(wire: &str) -> Result<Vec<u8>, BodyError> {
     let (_, spec) = sent(PayloadKind::StreamingUnsignedTrailer, b"data", 4);
