@@ -8,7 +8,7 @@
 //! never waits.
 //!
 //! What always holds:
-//! - Few streams have at most [`BACKLOG_BYTES_MAX`] of data in memory, and each of many at most two portions: one that
+//! - Few streams have at most `BACKLOG_BYTES_MAX` of data in memory, and each of many at most two portions: one that
 //!   waits, one that it gathers.
 //! - A stream's digests are in one place at a time: here, waiting, or with who computes.
 //! - Nothing is locked while something is computed or waited for.

@@ -9,7 +9,7 @@
 //!
 //! What always holds: data is handed on as slices of what came in, never gathered; nothing but one line is buffered, and
 //! that is bounded. Hence the data of a signed chunk is handed on before its signature, which covers the chunk's last
-//! byte, can be checked; and of chunks that are digested side by side ([`super::signing`]) before the last of them has
+//! byte, can be checked; and of chunks that are digested side by side (`signing`) before the last of them has
 //! ended. Whoever takes the data must not commit it before [`ChunkDecoder::finish`] has succeeded.
 //!
 //! Decisions on what clients send beside the definition:
