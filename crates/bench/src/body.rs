@@ -116,8 +116,7 @@ impl Pool {
 pub(crate) fn put(
     request: &mut Request,
     signer: &mut Signer,
-    host: &str,
-    path: &str,
+    (host, path, query): (&str, &str, &str),
     kind: BodyKind,
     upload: (&Rc<Payload>, u64),
 ) {
@@ -126,7 +125,7 @@ pub(crate) fn put(
     let size = payload.len().to_string();
     let unsigned = [("content-length", size.as_str())];
     let plain =
-        |content| Head { method: "PUT", host, path, query: "", content, signed: &[], unsigned: &unsigned };
+        |content| Head { method: "PUT", host, path, query, content, signed: &[], unsigned: &unsigned };
     request.payload = Some(Rc::clone(payload));
     match kind {
         BodyKind::Unsigned => {

@@ -17,9 +17,11 @@ mod process;
 mod report;
 mod request;
 mod response;
+mod scenario;
 mod server;
 mod sign;
 mod socket;
+mod space;
 mod suite;
 mod target;
 mod workload;
@@ -47,6 +49,10 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<String, BenchError> {
     let machine = process::machine();
+    if let Some(scenario) = options.scenario {
+        let scenario::Findings { rows, notes } = scenario::run(options, scenario)?;
+        return Ok(print(options, Report { rows, notes, ..Report::of(machine, None) }));
+    }
     let pools = Pools::new(&options.sizes);
     // Declared before the targets: they clean up while the servers are still there.
     let (mut servers, mut targets) = (Vec::new(), Vec::new());
@@ -71,14 +77,17 @@ fn run(options: &Options) -> Result<String, BenchError> {
         target.clean_up()?;
     }
     let base = targets.get(1).map(|target| target.name.clone());
-    let report = Report { rows, base, command: command_line(), machine, load_at_end: process::load() };
-    Ok(if options.json {
+    Ok(print(options, Report { rows, ..Report::of(machine, base) }))
+}
+
+fn print(options: &Options, report: Report) -> String {
+    if options.json {
         report.json()
     } else if options.markdown {
         report.markdown()
     } else {
         report.text()
-    })
+    }
 }
 
 fn at(
@@ -126,6 +135,14 @@ fn say(row: &Row) {
         "{} {} on {} connections, {}: {rate:.0}/s, {errors} errors",
         subject.operation, subject.size, subject.connections, row.server
     );
+}
+
+impl Report {
+    /// Nothing so far, of what was typed and at the end of it.
+    fn of(machine: String, base: Option<String>) -> Self {
+        let (command, load_at_end) = (command_line(), process::load());
+        Self { rows: Vec::new(), base, command, machine, load_at_end, notes: Vec::new() }
+    }
 }
 
 /// What was typed, but for the path of the program and for secrets.

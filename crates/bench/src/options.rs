@@ -69,6 +69,22 @@ pub(crate) struct Options {
     /// The server's binary.
     #[arg(long, env = "RUSTFS_BINARY", default_value = "target/release/rustfs")]
     pub(crate) server: PathBuf,
+    /// A course of events on a server started here, instead of windows.
+    #[arg(long, conflicts_with_all = ["url", "against", "minio"])]
+    pub(crate) scenario: Option<Scenario>,
+    /// Objects of the scenario `scale`.
+    #[arg(long, default_value_t = 1_000_000)]
+    pub(crate) objects: u64,
+    /// Length of the scenario `mixed` in seconds, and of an interval of it.
+    #[arg(long, default_value_t = 600.0)]
+    pub(crate) duration: f64,
+    #[arg(long, default_value_t = 30.0)]
+    pub(crate) interval: f64,
+    /// How long a server at rest is watched in a scenario, and how long it may settle before, in seconds.
+    #[arg(long, default_value_t = 60.0)]
+    pub(crate) rest: f64,
+    #[arg(long, default_value_t = 15.0)]
+    pub(crate) settle: f64,
     /// Leave objects and folders behind.
     #[arg(long)]
     pub(crate) keep: bool,
@@ -169,6 +185,21 @@ impl fmt::Display for Size {
         };
         out.pad(&text)
     }
+}
+
+/// A course of events that windows don't show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Scenario {
+    /// Starts of a new store and of an empty one; once for each of --rounds.
+    Start,
+    /// Many objects of 1 KiB: put, listed, killed and started, deleted, and the space that comes back.
+    Scale,
+    /// Everything at once, with gets compared byte for byte, in intervals.
+    Mixed,
+    /// Each number of --connections after a window with few, and how soon latencies are as before.
+    Overload,
+    /// PUT and GET with and without a scrub and compaction beside them.
+    Beside,
 }
 
 /// What is measured.

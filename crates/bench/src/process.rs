@@ -9,6 +9,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 pub(crate) struct Snapshot {
     pub(crate) server_cpu_s: Option<f64>,
     pub(crate) server_written_bytes: Option<u64>,
+    pub(crate) server_read_bytes: Option<u64>,
     pub(crate) client_cpu_s: Option<f64>,
     /// All CPUs together, whoever used them.
     pub(crate) machine_cpu_s: Option<f64>,
@@ -18,7 +19,8 @@ impl Snapshot {
     pub(crate) fn take(server: Option<u32>) -> Self {
         Self {
             server_cpu_s: server.and_then(cpu_s),
-            server_written_bytes: server.and_then(written_bytes),
+            server_written_bytes: server.and_then(|pid| drive_bytes(pid, "write_bytes:")),
+            server_read_bytes: server.and_then(|pid| drive_bytes(pid, "read_bytes:")),
             client_cpu_s: cpu_s(std::process::id()),
             machine_cpu_s: machine_cpu_s(),
         }
@@ -27,12 +29,11 @@ impl Snapshot {
     /// What was used between `earlier` and this.
     pub(crate) fn since(&self, earlier: &Self) -> Self {
         let seconds = |now: Option<f64>, then: Option<f64>| Some((now? - then?).max(0.0));
+        let bytes = |now: Option<u64>, then: Option<u64>| Some(now?.saturating_sub(then?));
         Self {
             server_cpu_s: seconds(self.server_cpu_s, earlier.server_cpu_s),
-            server_written_bytes: self
-                .server_written_bytes
-                .zip(earlier.server_written_bytes)
-                .map(|(now, then)| now.saturating_sub(then)),
+            server_written_bytes: bytes(self.server_written_bytes, earlier.server_written_bytes),
+            server_read_bytes: bytes(self.server_read_bytes, earlier.server_read_bytes),
             client_cpu_s: seconds(self.client_cpu_s, earlier.client_cpu_s),
             machine_cpu_s: seconds(self.machine_cpu_s, earlier.machine_cpu_s),
         }
@@ -41,12 +42,11 @@ impl Snapshot {
     /// Sums of two windows; absent where either is.
     pub(crate) fn plus(&self, other: &Self) -> Self {
         let seconds = |one: Option<f64>, two: Option<f64>| Some(one? + two?);
+        let bytes = |one: Option<u64>, two: Option<u64>| Some(one? + two?);
         Self {
             server_cpu_s: seconds(self.server_cpu_s, other.server_cpu_s),
-            server_written_bytes: self
-                .server_written_bytes
-                .zip(other.server_written_bytes)
-                .map(|(one, two)| one + two),
+            server_written_bytes: bytes(self.server_written_bytes, other.server_written_bytes),
+            server_read_bytes: bytes(self.server_read_bytes, other.server_read_bytes),
             client_cpu_s: seconds(self.client_cpu_s, other.client_cpu_s),
             machine_cpu_s: seconds(self.machine_cpu_s, other.machine_cpu_s),
         }
@@ -65,8 +65,9 @@ fn parse_stat(stat: &str) -> Option<u64> {
     fields.get(11..15)?.iter().map(|field| field.parse::<u64>().ok()).sum()
 }
 
-fn written_bytes(pid: u32) -> Option<u64> {
-    field(&fs::read_to_string(format!("/proc/{pid}/io")).ok()?, "write_bytes:")
+/// Bytes that went to or came from drives, as /proc names them.
+fn drive_bytes(pid: u32, name: &str) -> Option<u64> {
+    field(&fs::read_to_string(format!("/proc/{pid}/io")).ok()?, name)
 }
 
 fn machine_cpu_s() -> Option<f64> {

@@ -95,6 +95,8 @@ pub(crate) struct Report {
     pub(crate) command: String,
     pub(crate) machine: String,
     pub(crate) load_at_end: String,
+    /// What a scenario found besides the rows.
+    pub(crate) notes: Vec<String>,
 }
 
 impl Report {
@@ -116,6 +118,7 @@ impl Report {
             out.push_str(cells.join("  ").trim_end());
             out.push('\n');
         }
+        out.push_str(&self.notes());
         out
     }
 
@@ -132,14 +135,19 @@ impl Report {
                 let _ = writeln!(out, "| {} |", rule.join(" | "));
             }
         }
+        out.push_str(&self.notes());
         out
+    }
+
+    fn notes(&self) -> String {
+        if self.notes.is_empty() { String::new() } else { format!("\n{}\n", self.notes.join("\n")) }
     }
 
     pub(crate) fn json(&self) -> String {
         let rows: Vec<Value> = self.rows.iter().map(|row| self.row_json(row)).collect();
         let all = json!({
             "command": self.command, "machine": self.machine, "load_at_end": self.load_at_end,
-            "base": self.base, "rows": rows
+            "base": self.base, "rows": rows, "notes": self.notes
         });
         format!("{all:#}\n")
     }

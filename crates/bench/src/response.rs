@@ -30,6 +30,8 @@ pub(crate) struct Response {
     pub(crate) status: u16,
     /// The server ends the connection after this answer.
     pub(crate) close: bool,
+    /// The ETag in the head; empty where there is none.
+    pub(crate) etag: String,
     /// The body, unless it is an object's.
     pub(crate) body: Vec<u8>,
     /// Bytes of body seen or dropped.
@@ -45,6 +47,7 @@ impl Response {
             partial: Vec::new(),
             status: 0,
             close: false,
+            etag: String::new(),
             body: Vec::new(),
             length: 0,
             intact: true,
@@ -57,6 +60,7 @@ impl Response {
         self.partial.clear();
         self.status = 0;
         self.close = false;
+        self.etag.clear();
         self.body.clear();
         self.length = 0;
         self.intact = true;
@@ -144,6 +148,7 @@ impl Response {
         if parsed.status >= 200 {
             self.status = parsed.status;
             self.close = parsed.close;
+            self.etag.push_str(parsed.etag.as_deref().unwrap_or_default());
             self.stage = parsed.stage;
         }
         Ok(&data[end - before..])
@@ -206,6 +211,8 @@ pub(crate) fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a s
 struct ParsedHead {
     status: u16,
     close: bool,
+    /// Text only: others count as none.
+    etag: Option<String>,
     stage: Stage,
 }
 
@@ -224,7 +231,7 @@ fn head_end(data: &[u8]) -> Option<usize> {
 fn parse_head(head: &[u8]) -> Result<ParsedHead, &'static str> {
     let mut lines = head.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
     let status = lines.next().and_then(status_of).ok_or("an answer that is not HTTP/1")?;
-    let mut parsed = ParsedHead { status, close: false, stage: Stage::UntilClose };
+    let mut parsed = ParsedHead { status, close: false, etag: None, stage: Stage::UntilClose };
     for line in lines {
         let Some(colon) = line.iter().position(|&byte| byte == b':') else {
             continue;
@@ -237,6 +244,8 @@ fn parse_head(head: &[u8]) -> Result<ParsedHead, &'static str> {
             parsed.stage = Stage::ChunkSize;
         } else if name.eq_ignore_ascii_case(b"connection") {
             parsed.close = value.eq_ignore_ascii_case(b"close");
+        } else if name.eq_ignore_ascii_case(b"etag") {
+            parsed.etag = std::str::from_utf8(value).ok().map(str::to_owned);
         }
     }
     if status == 204 || status == 304 {

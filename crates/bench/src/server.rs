@@ -15,14 +15,21 @@ use std::time::{Duration, Instant};
 const READY_SECONDS: u64 = 60;
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(20);
+/// How exactly the time of a start is measured.
+const READY_POLL: Duration = Duration::from_millis(2);
 
 /// A server that ends when this is dropped.
 pub(crate) struct Server {
     child: Child,
+    /// Starts it again as it was.
+    command: Command,
+    health: String,
     name: &'static str,
     pub(crate) host: String,
-    folder: PathBuf,
+    pub(crate) folder: PathBuf,
     keep: bool,
+    /// From the start of the process to its first answer that it is ready.
+    pub(crate) start_time: Duration,
 }
 
 impl Server {
@@ -69,13 +76,48 @@ impl Server {
             .map_err(|error| BenchError::io("create the server's log", error))?;
         let second = log.try_clone().map_err(|error| BenchError::io("open the server's log", error))?;
         command.stdin(Stdio::null()).stdout(log).stderr(second);
+        let started = Instant::now();
         let child = command.spawn().map_err(|error| BenchError::io(format!("start {name}"), error))?;
-        let mut server = Self { child, name, host, folder, keep };
-        server.wait_until_ready(health)?;
+        let (health, start_time) = (health.to_owned(), Duration::ZERO);
+        let mut server = Self { child, command, health, name, host, folder, keep, start_time };
+        server.wait_until_ready(started)?;
         Ok(server)
     }
 
-    fn wait_until_ready(&mut self, health: &str) -> Result<(), BenchError> {
+    /// Ends it at once, as a failing machine does, or asks it to end.
+    pub(crate) fn end(&mut self, at_once: bool) {
+        if at_once {
+            // What has ended already need not be ended.
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        } else {
+            self.stop();
+        }
+    }
+
+    /// Starts it on the drives that it had, with further settings.
+    pub(crate) fn start_again(&mut self, settings: &[(&str, &str)]) -> Result<(), BenchError> {
+        self.command.envs(settings.iter().copied());
+        let started = Instant::now();
+        let child = self.command.spawn();
+        self.child = child.map_err(|error| BenchError::io(format!("start {}", self.name), error))?;
+        self.wait_until_ready(started)
+    }
+
+    /// Removes all that is on its drives; it must have ended.
+    pub(crate) fn empty_drives(&self) -> Result<(), BenchError> {
+        let wrong = |error| BenchError::io(format!("empty the drives in {}", self.folder.display()), error);
+        for drive in fs::read_dir(&self.folder).map_err(wrong)?.flatten() {
+            if drive.path().is_dir() {
+                fs::remove_dir_all(drive.path())
+                    .and_then(|()| fs::create_dir(drive.path()))
+                    .map_err(wrong)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn wait_until_ready(&mut self, started: Instant) -> Result<(), BenchError> {
         let end = Instant::now() + Duration::from_secs(READY_SECONDS);
         while Instant::now() < end {
             if let Ok(Some(status)) = self.child.try_wait() {
@@ -86,10 +128,12 @@ impl Server {
                 });
             }
             // Another process may have taken the port meanwhile: its answers count for nothing.
-            if is_ready(&self.host, health) && listener(&self.host).is_none_or(|pid| pid == self.child.id()) {
+            let is_ready = is_ready(&self.host, &self.health);
+            self.start_time = started.elapsed();
+            if is_ready && listener(&self.host).is_none_or(|pid| pid == self.child.id()) {
                 return Ok(());
             }
-            std::thread::sleep(POLL);
+            std::thread::sleep(READY_POLL);
         }
         Err(BenchError::NotReady {
             name: self.name.to_owned(),

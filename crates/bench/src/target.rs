@@ -7,7 +7,7 @@ use crate::error::BenchError;
 use crate::listing::List;
 use crate::options::{Credentials, Operation, Options, Size};
 use crate::process::{Snapshot, reset_peak, resident_bytes};
-use crate::report::Row;
+use crate::report::{Row, Subject};
 use crate::request::Request;
 use crate::socket;
 use crate::suite::Cell;
@@ -99,17 +99,16 @@ impl Target {
         let answered = cell.operation == Operation::Delete;
         let plan = Plan { connections: cell.connections, warmup, window, answered };
         let meter = Meter { host: &host, pid: self.pid, name: &self.name };
+        let measure = |driver: &mut dyn Driver| {
+            meter.run(&plan, cell.subject(true), cell.operation == Operation::Put, driver)
+        };
         match cell.operation {
-            Operation::Put => {
-                meter.run(&plan, cell, &mut Put::new(&mut self.access, objects, cell.body, None))
+            Operation::Put => measure(&mut Put::new(&mut self.access, objects, cell.body, None)),
+            Operation::Get => measure(&mut Get::new(&mut self.access, objects)),
+            Operation::Delete => measure(&mut Delete::new(&mut self.access, objects)),
+            Operation::List => {
+                measure(&mut List::new(&mut self.list_access, Some(self.list_keys), cell.connections))
             }
-            Operation::Get => meter.run(&plan, cell, &mut Get::new(&mut self.access, objects)),
-            Operation::Delete => meter.run(&plan, cell, &mut Delete::new(&mut self.access, objects)),
-            Operation::List => meter.run(
-                &plan,
-                cell,
-                &mut List::new(&mut self.list_access, Some(self.list_keys), cell.connections),
-            ),
         }
     }
 
@@ -146,14 +145,22 @@ impl Pools {
     }
 }
 
-struct Meter<'a> {
-    host: &'a str,
-    pid: Option<u32>,
-    name: &'a str,
+/// Measures a server while it is loaded.
+pub(crate) struct Meter<'a> {
+    pub(crate) host: &'a str,
+    pub(crate) pid: Option<u32>,
+    pub(crate) name: &'a str,
 }
 
 impl Meter<'_> {
-    fn run(&self, plan: &Plan, cell: &Cell, driver: &mut dyn Driver) -> Result<Row, BenchError> {
+    /// `stores`: whether what is written can be set against what was asked to be stored.
+    pub(crate) fn run(
+        &self,
+        plan: &Plan,
+        subject: Subject,
+        stores: bool,
+        driver: &mut dyn Driver,
+    ) -> Result<Row, BenchError> {
         let (mut start, mut end, mut resident) = (Snapshot::default(), Snapshot::default(), None);
         let outcome = client::run(self.host, plan, driver, &mut |edge| match edge {
             Edge::Start => {
@@ -166,7 +173,6 @@ impl Meter<'_> {
             }
         })?;
         let rate = outcome.done.operations as f64 / outcome.seconds.max(1e-9);
-        let (subject, stores) = (cell.subject(true), cell.operation == Operation::Put);
         Ok(Row {
             subject,
             server: self.name.to_owned(),
@@ -179,7 +185,7 @@ impl Meter<'_> {
     }
 }
 
-fn create_bucket(access: &mut Access) -> Result<(), BenchError> {
+pub(crate) fn create_bucket(access: &mut Access) -> Result<(), BenchError> {
     let mut request = Request::default();
     access.bucket_request(&mut request, "PUT", "");
     let response = socket::call(&access.host, &mut request)?;

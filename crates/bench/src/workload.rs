@@ -51,6 +51,47 @@ impl Access {
         self.signer().write_head(request.text(), &head);
     }
 
+    /// A request without a body for an object.
+    pub(crate) fn object_request(&mut self, request: &mut Request, method: &str, key: &str, query: &str) {
+        self.text_request(request, (method, key, query), "");
+    }
+
+    /// A text for an object, as completing an upload needs it.
+    pub(crate) fn post_text(&mut self, request: &mut Request, key: &str, query: &str, text: &str) {
+        self.text_request(request, ("POST", key, query), text);
+    }
+
+    fn text_request(&mut self, request: &mut Request, what: (&str, &str, &str), text: &str) {
+        let (method, key, query) = what;
+        let (host, path) = (self.host.clone(), format!("/{}/{key}", self.bucket));
+        let (hash, length) = (body::sha256_hex(text.as_bytes()), text.len().to_string());
+        let unsigned = [("content-length", length.as_str())];
+        let head = Head {
+            method,
+            host: &host,
+            path: &path,
+            query,
+            content: &hash,
+            signed: &[],
+            unsigned: &unsigned,
+        };
+        self.signer().write_head(request.text(), &head);
+        request.push(text.as_bytes());
+    }
+
+    /// PUT of an object, or of a part of one.
+    pub(crate) fn put(
+        &mut self,
+        request: &mut Request,
+        key: &str,
+        query: &str,
+        kind: BodyKind,
+        upload: (&Rc<body::Payload>, u64),
+    ) {
+        let (host, path) = (self.host.clone(), format!("/{}/{key}", self.bucket));
+        body::put(request, self.signer(), (&host, &path, query), kind, upload);
+    }
+
     /// DeleteObjects of `keys`, quietly, with the checksum that SDKs send.
     pub(crate) fn delete_request<'a>(&mut self, request: &mut Request, keys: impl Iterator<Item = &'a str>) {
         let mut xml =
@@ -152,7 +193,8 @@ impl Driver for Put<'_> {
         let path = self.objects.path(&self.access.bucket, number);
         let payload = self.objects.pool.of(number);
         self.access.signer.set_time(unix_seconds());
-        body::put(request, &mut self.access.signer, &self.access.host, &path, self.kind, (payload, number));
+        let place = (self.access.host.as_str(), path.as_str(), "");
+        body::put(request, &mut self.access.signer, place, self.kind, (payload, number));
         request.numbers.push(number);
         true
     }

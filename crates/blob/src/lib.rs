@@ -221,14 +221,13 @@ fn check_sets(sets: &[SetDrives]) -> Result<(), BlobOpenError> {
 }
 
 async fn open_set(env: &Env, set: SetDrives, options: &BlobOptions) -> Result<Set, BlobOpenError> {
-    let mut drives = Vec::with_capacity(set.drives.len());
-    for (slot, path) in (0u8..).zip(set.drives) {
-        let place = DrivePlace { set: set.set, slot };
-        drives.push(match path {
-            Some(path) => Some(Drive::open(env, place, &path, options).await?),
-            None => None,
-        });
-    }
+    let places = (0u8..).map(|slot| DrivePlace { set: set.set, slot });
+    // Beside one another: each waits for its own drive, and reads all of its segments.
+    let opening = places.zip(&set.drives).map(async |(place, path)| match path {
+        Some(path) => Drive::open(env, place, path, options).await.map(Some),
+        None => Ok(None),
+    });
+    let drives = join_all(opening).await.into_iter().collect::<Result<_, _>>()?;
     Ok(Set { number: set.set, map_epoch: set.map_epoch, drives })
 }
 

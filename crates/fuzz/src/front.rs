@@ -213,7 +213,7 @@ impl Front {
                 let engine: Arc<dyn Engine> = Arc::new(engines.open());
                 Ok(engine)
             }),
-            log: LogOptions::new,
+            log: Arc::new(LogOptions::new),
             watch: None,
         };
         let Ok((meta, _)) = Meta::open(env, options).await else { panic!("a new store does not open") };

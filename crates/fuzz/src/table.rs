@@ -91,7 +91,7 @@ async fn open(env: &Env, store: &MemoryEngineStore, new_store: bool) -> Option<M
     let store = store.clone();
     let engines = Arc::new(move |_: DriveId, _: &Path| Ok(Arc::new(store.open()) as Arc<dyn Engine>));
     let drives = vec![MetaDrive::new(DRIVE, DIRECTORY)];
-    let options = MetaOptions { map, drives, new_store, engines, log, watch: None };
+    let options = MetaOptions { map, drives, new_store, engines, log: Arc::new(log), watch: None };
     Some(Meta::open(env, options).await.ok()?.0)
 }
 

@@ -23,11 +23,18 @@ use crate::raft::group::{Answer, Group, Reply};
 use crate::raft::network::{Envelope, Network};
 use crate::raft::place::Place;
 use crate::raft::storage;
+use crate::seeks::Seeks;
 use crate::sides::Sides;
 use crate::snapshot;
 
 /// Time between two ticks of raft's clock.
 const TICK: Duration = Duration::from_millis(100);
+
+/// Fewer bytes of entries than these stay in memory at rest.
+const REST_BYTES_MIN: usize = 1 << 20;
+
+/// After so many ticks without a write a drive is at rest.
+const REST_TICKS: u32 = 50;
 
 /// Events taken in one turn: bounds how long the first waits for the last.
 const EVENTS_PER_TURN_MAX: usize = 512;
@@ -99,6 +106,8 @@ pub(crate) struct Turn {
     touched: Vec<PartitionId>,
     answers: Vec<(Reply, Answer)>,
     persisting: bool,
+    /// Ticks since something was applied.
+    quiet_ticks: u32,
     stopping: bool,
 }
 
@@ -161,6 +170,10 @@ impl DriveLoop {
         for group in self.groups.iter_mut().flatten() {
             group.tick();
             self.turn.touched.push(group.partition);
+        }
+        self.turn.quiet_ticks = self.turn.quiet_ticks.saturating_add(1);
+        if self.turn.quiet_ticks == REST_TICKS {
+            self.rest();
         }
     }
 
@@ -296,6 +309,7 @@ impl DriveLoop {
         if applied.is_empty() {
             return Ok(());
         }
+        self.turn.quiet_ticks = 0;
         let written = engine.write(&mut self.turn.rows);
         written.map_err(|source| failed(source.into()))?;
         let sender = self.sender.clone();
@@ -337,11 +351,32 @@ impl DriveLoop {
         }
     }
 
-    /// Lets the engine persist, beside the loop, when the log holds too much that only waits for that.
+    /// Purges the log when it holds too much that only waits for the engine.
     fn purge(&mut self) {
-        if self.turn.persisting || self.log.wants_purge().is_empty() {
+        if !self.turn.persisting && !self.log.wants_purge().is_empty() {
+            self.persist(false);
+        }
+    }
+
+    /// Lets go of the memory that only writes need.
+    fn rest(&mut self) {
+        if !self.turn.persisting && self.log.statistics().tail_bytes > REST_BYTES_MIN {
+            self.persist(true);
+        }
+        let seeks = self.groups.iter().flatten().map(|group| &group.seeks);
+        let due: Vec<_> = seeks.filter(|seeks| seeks.wants_rest()).cloned().collect();
+        if due.is_empty() {
             return;
         }
+        let there = due.clone();
+        let work = async move { there.iter().for_each(Seeks::compact) };
+        if self.env.spawn.thread("rustfs-compact", Box::pin(work)).is_err() {
+            due.iter().for_each(Seeks::put_off);
+        }
+    }
+
+    /// Lets the engine persist, beside the loop, so that the log may be purged.
+    fn persist(&mut self, rests: bool) {
         let kept_max = self.log.entries_kept_max();
         let indexes: Vec<_> = self
             .groups
@@ -351,7 +386,8 @@ impl DriveLoop {
             .collect();
         let (engine, sender, drive) = (Arc::clone(&self.engine), self.sender.clone(), self.drive);
         let persist = async move {
-            match engine.persist() {
+            let rested = if rests { engine.rest() } else { Ok(()) };
+            match rested.and_then(|()| engine.persist()) {
                 // The loop has ended where nobody listens.
                 Ok(()) => drop(sender.send(Event::Persisted(indexes)).await),
                 // The engine takes no more writes, so the loop ends with the next one.

@@ -59,7 +59,7 @@ pub struct MetaOptions {
     /// Opens a drive's engine.
     pub engines: EngineFactory,
     /// How a drive's log is kept; [`log::LogOptions::new`] but in tests that want it small.
-    pub log: fn(DriveId) -> log::LogOptions,
+    pub log: log::LogFactory,
     /// Who sees what replicas promise one another; nobody but in tests.
     pub watch: Option<Arc<dyn Watch>>,
 }

@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::drive_loop::{DriveLoop, Event, Turn};
 use crate::engine::{Engine, EngineBatch, EngineError};
 use crate::error::DriveOpenError;
-use crate::log::{GroupLog, HardState, LogBatch, LogOptions, RaftLog};
+use crate::log::{GroupLog, HardState, LogBatch, LogFactory, RaftLog};
 use crate::machine::{Applied, ApplyError};
 use crate::overlay::Overlay;
 use crate::raft::group::{Group, GroupOptions};
@@ -78,7 +78,7 @@ pub(crate) struct Opening {
     pub(crate) map: ClusterMap,
     pub(crate) new_store: bool,
     pub(crate) engines: EngineFactory,
-    pub(crate) log: fn(DriveId) -> LogOptions,
+    pub(crate) log: LogFactory,
 }
 
 /// What came of opening a drive.

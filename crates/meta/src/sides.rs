@@ -123,6 +123,14 @@ impl Engine for Sides {
         self.base.compact(side(keyspace, self.exchanges(keyspace)))
     }
 
+    fn rest(&self) -> Result<(), EngineError> {
+        self.base.rest()
+    }
+
+    fn rows_about(&self, keyspace: PartitionId) -> Result<u64, EngineError> {
+        self.base.rows_about(side(keyspace, self.exchanges(keyspace)))
+    }
+
     fn keyspaces(&self) -> Result<Vec<PartitionId>, EngineError> {
         let is_in_use = |keyspace: &PartitionId| {
             let partition = PartitionId(keyspace.0 & !SECOND);

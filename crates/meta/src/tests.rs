@@ -117,7 +117,7 @@ impl Store {
             drives,
             new_store,
             engines: factory,
-            log: crate::log::LogOptions::new,
+            log: Arc::new(crate::log::LogOptions::new),
             watch: None,
         };
         Meta::open(env, options).await

@@ -5,8 +5,10 @@
 
 mod credentials;
 mod later;
+mod memory;
 mod scrub;
 mod settings;
+mod units;
 
 pub use credentials::{RootKeys, SecretText};
 pub use settings::{Settings, Surroundings};
@@ -59,6 +61,8 @@ pub struct Config {
     pub connections_max: usize,
     /// Requests at once.
     pub requests_max: usize,
+    /// Memory that metadata may take, in bytes over all drives.
+    pub metadata_bytes: u64,
     /// How drives are scrubbed.
     pub scrub: worker::ScrubOptions,
     /// Whether the console is wanted.
@@ -150,6 +154,7 @@ impl Config {
             at_once(settings.get("", None, &["RUSTFS_API_MAX_CONNECTIONS"]), CONNECTIONS_DEFAULT)?;
         let requests = settings.get("--api-requests-max", arguments.api_requests_max.as_deref(), REQUESTS);
         let requests_max = at_once(requests, REQUESTS_DEFAULT)?;
+        let metadata_bytes = memory::read(arguments, &mut settings)?;
         let scrub = scrub::read(arguments, &mut settings)?;
         let console =
             settings.flag("--console-enable", arguments.console_enable.as_deref(), CONSOLE, true)?;
@@ -163,6 +168,7 @@ impl Config {
             choices,
             connections_max,
             requests_max,
+            metadata_bytes,
             scrub,
             console,
             warnings: settings.warnings,

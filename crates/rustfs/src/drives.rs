@@ -23,6 +23,7 @@ use cluster::map::{ClusterMap, Slot};
 use cluster::placement;
 use cluster::start::{self, Choices, EPOCH_UNFINISHED, Found, Given, Plan, StartError};
 use env::Env;
+use futures_util::future::join_all;
 use model::ids::{DriveId, StoreId};
 use thiserror::Error;
 
@@ -167,10 +168,8 @@ impl Drives {
         if !self.new_store {
             return Ok(());
         }
-        for (_, drive, path) in present(&self.map, &self.places) {
-            format::write(&*env.disk, path, &DriveFormat { drive, map: self.map.clone() }).await?;
-        }
-        Ok(())
+        let writing = self.present().map(|(_, drive, path)| write_format(env, path, drive, &self.map));
+        try_all(writing).await
     }
 
     /// The drives that are there: place, id and folder.
@@ -252,12 +251,24 @@ fn differing_choices(choices: Choices, map: &ClusterMap) -> Vec<String> {
 
 /// The first steps of a first start: what an earlier one left goes, then every drive gets a format that does not count yet.
 async fn make(env: &Env, plan: &Plan) -> Result<(), DrivesError> {
-    let map = ClusterMap { epoch: EPOCH_UNFINISHED, ..plan.map.clone() };
-    for (_, drive, path) in present(&plan.map, &plan.paths) {
+    let map = &ClusterMap { epoch: EPOCH_UNFINISHED, ..plan.map.clone() };
+    let making = present(&plan.map, &plan.paths).map(async |(_, drive, path)| {
         clear(env, path).await?;
-        format::write(&*env.disk, path, &DriveFormat { drive, map: map.clone() }).await?;
-    }
-    Ok(())
+        write_format(env, path, drive, map).await
+    });
+    try_all(making).await
+}
+
+async fn write_format(env: &Env, path: &Path, drive: DriveId, map: &ClusterMap) -> Result<(), DrivesError> {
+    Ok(format::write(&*env.disk, path, &DriveFormat { drive, map: map.clone() }).await?)
+}
+
+/// Does it on all drives beside one another, each of which waits for its own syncs; the first error in their order. None is
+/// left half way.
+async fn try_all<F: Future<Output = Result<(), DrivesError>>>(
+    works: impl Iterator<Item = F>,
+) -> Result<(), DrivesError> {
+    join_all(works).await.into_iter().collect()
 }
 
 /// Brings the formats of a store up to the plan: first on the drives that hold it, then on those that are new to it.

@@ -83,7 +83,7 @@ pub async fn inspect(
     let mut drives = Vec::new();
     for (number, (slot, id, path)) in store.present().enumerate() {
         progress.say(&format!("{}: metadata", path.display()));
-        let options = FjallOptions { cache_bytes: CACHE_BYTES, threads: 1, ..FjallOptions::default() };
+        let options = FjallOptions { cache_bytes: CACHE_BYTES, ..FjallOptions::default() };
         let shadow = scratch.join(format!("drive{number}"));
         let meta = OfflineMeta::read(env, &path.join("meta"), id, &store.map, &shadow, options).await;
         let facts = DriveFacts {

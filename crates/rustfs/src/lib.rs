@@ -8,6 +8,7 @@ pub mod health;
 pub mod inspect;
 pub mod listener;
 pub mod logging;
+pub mod memory;
 pub mod open_files;
 pub mod salvage;
 pub mod server;

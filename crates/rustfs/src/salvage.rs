@@ -27,7 +27,7 @@ use crate::drives::{Drives, DrivesError};
 use crate::inspect::drives::{OfflineError, OfflineStore};
 use crate::inspect::finding::Findings;
 use crate::inspect::progress::ProgressLine;
-use crate::wiring;
+use crate::memory::{METADATA_BYTES_DEFAULT, MetadataShare};
 
 pub use scan::Scanned;
 pub use switch::UNFINISHED_FILE;
@@ -206,12 +206,13 @@ async fn put_in_place(
 
 async fn build(env: &Env, drives: &Drives, plan: &SalvagePlan) -> Result<(), SalvageError> {
     let list = drives.present().map(|(_, id, path)| MetaDrive::new(id, path.join(switch::NEW_FOLDER)));
+    let share = MetadataShare::new(METADATA_BYTES_DEFAULT, drives.map.drive_count());
     let options = MetaOptions {
         map: drives.map.clone(),
         drives: list.collect(),
         new_store: true,
-        engines: wiring::engines(drives.map.drive_count()),
-        log: meta::log::LogOptions::new,
+        engines: share.engines(),
+        log: share.logs(),
         watch: None,
     };
     let (meta, _) = Meta::open(env, options).await?;

@@ -186,7 +186,8 @@ async fn open(env: &Env, config: &Config) -> Result<(Drives, Store), RunError> {
     let front = wiring::frontend_options(config)?;
     salvage::refuse_unfinished(env, &config.drives).await?;
     let mut drives = Drives::prepare(env, &config.drives, config.choices).await.map_err(OpenError::from)?;
-    let store = Store::open(env, &mut drives, &config.credentials, front, config.scrub).await?;
+    let (metadata, scrub) = (config.metadata_bytes, config.scrub);
+    let store = Store::open(env, &mut drives, &config.credentials, front, metadata, scrub).await?;
     Ok((drives, store))
 }
 

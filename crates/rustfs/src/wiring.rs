@@ -13,11 +13,8 @@ use http::{Request, Response};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use iam::{Iam, RootCredentials};
-use meta::engine::Engine;
-use meta::engine::fjall::{FjallEngine, FjallOptions};
-use meta::log::LogOptions;
+use meta::log::LogFactory;
 use meta::{EngineFactory, Meta, MetaDrive, MetaOpenError, MetaOptions, Watch};
-use model::ids::DriveId;
 use object::{Objects, ObjectsOptions};
 use s3::{Frontend, FrontendOptions, Peer, ResponseBody, Subnet};
 use thiserror::Error;
@@ -27,11 +24,7 @@ use crate::config::{Config, RootKeys};
 use crate::drives::{Drives, DrivesError};
 use crate::health::{self, Question, StoreHealth};
 use crate::listener::Respond;
-
-/// Memory for blocks and for rows that are in no table yet, in bytes, over all drives; each drive gets its share.
-const ENGINES_BYTES: u64 = 256 << 20;
-/// Least share of a drive.
-const ENGINE_BYTES_MIN: u64 = 8 << 20;
+use crate::memory::MetadataShare;
 
 /// Why the store on the drives can't be opened.
 #[derive(Debug, Error)]
@@ -63,7 +56,7 @@ pub struct StorageOptions {
     /// Opens a drive's engine.
     pub engines: EngineFactory,
     /// How a drive's log is kept.
-    pub log: fn(DriveId) -> LogOptions,
+    pub log: LogFactory,
     /// Who sees what replicas promise one another.
     pub watch: Option<Arc<dyn Watch>>,
     /// How blobs are kept.
@@ -101,12 +94,13 @@ impl std::fmt::Debug for Storage {
 }
 
 impl StorageOptions {
-    /// The ones to use: engines on files, and what fits the drives.
+    /// The ones to use: engines on files, and what fits the drives and the memory for metadata.
     #[must_use]
-    pub fn of(drives: &Drives) -> Self {
+    pub fn of(drives: &Drives, metadata_bytes: u64) -> Self {
+        let share = MetadataShare::new(metadata_bytes, drives.map.drive_count());
         StorageOptions {
-            engines: engines(drives.map.drive_count()),
-            log: LogOptions::new,
+            engines: share.engines(),
+            log: share.logs(),
             watch: None,
             blobs: BlobOptions::default(),
             objects: ObjectsOptions::for_replicas(drives.map.replicas),
@@ -176,9 +170,10 @@ impl Store {
         drives: &mut Drives,
         credentials: &RootKeys,
         front: FrontendOptions,
+        metadata_bytes: u64,
         scrub: ScrubOptions,
     ) -> Result<Self, OpenError> {
-        let options = StorageOptions { scrub, ..StorageOptions::of(drives) };
+        let options = StorageOptions { scrub, ..StorageOptions::of(drives, metadata_bytes) };
         let storage = Storage::open(env, drives, options).await?;
         let objects = storage.objects.clone();
         let iam = Arc::new(Iam::new(RootCredentials {
@@ -217,22 +212,6 @@ async fn open_meta(env: &Env, drives: &mut Drives, options: MetaOptions) -> Resu
         drives.warnings.push(format!("{place} is left out: {}. The others do without it.", drive.reason));
     }
     Ok(meta)
-}
-
-/// Engines on files, with a share of the memory each.
-pub(crate) fn engines(drives: usize) -> EngineFactory {
-    let share = (ENGINES_BYTES / drives.max(1) as u64).max(ENGINE_BYTES_MIN);
-    let usual = FjallOptions::default();
-    let options = FjallOptions {
-        cache_bytes: usual.cache_bytes.min(share),
-        write_buffer_bytes: usual.write_buffer_bytes.min(share),
-        threads: if drives > 4 { 1 } else { usual.threads },
-        ..usual
-    };
-    Arc::new(move |_: DriveId, directory: &Path| {
-        let engine: Arc<dyn Engine> = Arc::new(FjallEngine::open(directory, options)?);
-        Ok(engine)
-    })
 }
 
 async fn open_blobs(env: &Env, drives: &mut Drives, options: BlobOptions) -> Result<Blobs, OpenError> {

@@ -156,8 +156,14 @@ async fn store(env: &Env) -> Objects {
         Ok(engine)
     });
     let drives = vec![MetaDrive::new(id, "/d1/meta")];
-    let options =
-        MetaOptions { map, drives, new_store: true, engines, log: meta::log::LogOptions::new, watch: None };
+    let options = MetaOptions {
+        map,
+        drives,
+        new_store: true,
+        engines,
+        log: Arc::new(meta::log::LogOptions::new),
+        watch: None,
+    };
     let (meta, _) = Meta::open(env, options).await.unwrap();
     let set = SetDrives { set: 0, map_epoch: 1, drives: vec![Some("/d1".into())] };
     let blobs = Blobs::open(env.clone(), vec![set], BlobOptions::default()).await.unwrap();

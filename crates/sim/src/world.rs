@@ -16,6 +16,7 @@ use meta::log::LogOptions;
 use model::ids::DriveId;
 use object::{Objects, ObjectsOptions};
 use rustfs::drives::Drives;
+use rustfs::memory::METADATA_BYTES_DEFAULT;
 use rustfs::wiring::{OpenError, Storage, StorageOptions};
 
 use crate::engine::Engines;
@@ -123,11 +124,11 @@ impl World {
         let mut drives = Drives::prepare(env, &paths, choices).await?;
         let options = StorageOptions {
             engines: self.engines.factory(self.simulation.disks(), Some(self.raft_order.clone())),
-            log: log_options,
+            log: Arc::new(log_options),
             watch: Some(self.raft_order.clone()),
             blobs: blob_options(),
             objects: ObjectsOptions { inline_bytes_max: 1024 },
-            ..StorageOptions::of(&drives)
+            ..StorageOptions::of(&drives, METADATA_BYTES_DEFAULT)
         };
         let storage = Storage::open(env, &mut drives, options).await?;
         Ok(Server { drives, storage })

@@ -92,7 +92,7 @@ impl Store {
             drives: present.iter().map(drive).collect(),
             new_store,
             engines: factory,
-            log: meta::log::LogOptions::new,
+            log: Arc::new(meta::log::LogOptions::new),
             watch: None,
         };
         let (meta, left_out) = Meta::open(env, options).await.unwrap();

@@ -9,7 +9,7 @@ fn wire(kind: BodyKind, size: usize, number: u64) -> (String, Vec<u8>, Vec<u8>) 
     let pool = Pool::new(size);
     let payload = pool.of(number);
     let mut request = Request::default();
-    put(&mut request, &mut signer, "h", "/b/k", kind, (payload, number));
+    put(&mut request, &mut signer, ("h", "/b/k", ""), kind, (payload, number));
     let bytes = request.to_bytes();
     let split = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
     let object = [payload.shared(), payload.stamp(number).as_slice()].concat();

@@ -18,6 +18,7 @@ fn row(server: &str, operations: u64, cpu_s: f64) -> Row {
     let used = Snapshot {
         server_cpu_s: Some(cpu_s),
         server_written_bytes: Some(operations * 8192),
+        server_read_bytes: Some(0),
         client_cpu_s: Some(0.5),
         machine_cpu_s: Some(cpu_s + 1.0),
     };
@@ -40,6 +41,7 @@ fn report(rows: Vec<Row>) -> Report {
         command: "bench".into(),
         machine: "2 cores".into(),
         load_at_end: "1 1 1".into(),
+        notes: Vec::new(),
     }
 }
 

@@ -9,6 +9,7 @@ use super::{EngineError, KEY_BYTES_MAX, VALUE_BYTES_MAX};
 pub struct EngineBatch {
     bytes: Vec<u8>,
     operations: Vec<Operation>,
+    removals: usize,
 }
 
 /// Where the bytes of one change are: key, then value.
@@ -59,6 +60,7 @@ impl EngineBatch {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(key);
         self.operations.push(Operation { keyspace, start, key_bytes: key.len(), value_bytes: None });
+        self.removals += 1;
     }
 
     /// The changes, in order. A later one of the same key wins.
@@ -80,6 +82,12 @@ impl EngineBatch {
         self.operations.len()
     }
 
+    /// How many changes remove a key.
+    #[must_use]
+    pub fn removals(&self) -> usize {
+        self.removals
+    }
+
     /// Whether nothing would change.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -98,6 +106,7 @@ impl EngineBatch {
         self.bytes.clear();
         self.bytes.shrink_to(KEPT_BYTES);
         self.operations.clear();
+        self.removals = 0;
     }
 
     /// Takes each change to the keyspace that `place` names for its own.
@@ -139,8 +148,9 @@ mod tests {
             operations,
             expected.map(|(keyspace, key, value)| EngineOperation { keyspace, key, value })
         );
-        assert_eq!(batch.size_bytes(), 1 + 3 + 11 + 1);
+        assert_eq!((batch.size_bytes(), batch.len(), batch.removals()), (1 + 3 + 11 + 1, 3, 1));
         batch.clear();
+        assert_eq!(batch.removals(), 0);
         assert!(batch.is_empty() && batch.operations().next().is_none());
     }
 

@@ -104,6 +104,7 @@ suite![
     what_was_persisted_is_there_after_opening_again,
     a_crash_leaves_a_prefix_that_holds_what_was_persisted,
     tombstones_hide_and_compaction_changes_nothing,
+    a_rest_changes_nothing,
     a_closed_engine_refuses,
     an_engine_is_a_map,
 ];
@@ -466,6 +467,29 @@ fn tombstones_hide_and_compaction_changes_nothing(bench: &dyn Bench) {
         assert!(rows(&*engine, ONE, (Excluded(&from), Unbounded)).is_empty());
     }
     engine.compact(TWO).unwrap();
+}
+
+fn a_rest_changes_nothing(bench: &dyn Bench) {
+    let engine = bench.open();
+    let large = vec![7; 100_000];
+    for round in 0..30u8 {
+        put(&*engine, ONE, &[round], &large);
+        put(&*engine, TWO, &[round], b"small");
+        if round > 0 {
+            remove(&*engine, ONE, &[round - 1]);
+        }
+    }
+    let (one, two) = (rows(&*engine, ONE, ALL_KEYS), rows(&*engine, TWO, ALL_KEYS));
+    assert_eq!((one.len(), two.len()), (1, 30));
+    engine.rest().unwrap();
+    put(&*engine, TWO, b"after", b"the rest");
+    assert_eq!(rows(&*engine, ONE, ALL_KEYS), one);
+    assert_eq!(rows(&*engine, TWO, ALL_KEYS).len(), 31);
+    engine.persist().unwrap();
+    bench.crash(engine);
+    let engine = bench.open();
+    assert_eq!(rows(&*engine, ONE, ALL_KEYS), one);
+    assert_eq!(get(&*engine, TWO, b"after").unwrap(), "the rest");
 }
 
 fn a_closed_engine_refuses(bench: &dyn Bench) {

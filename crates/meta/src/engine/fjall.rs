@@ -14,6 +14,8 @@
 //! - A new keyspace's directory is not synced by fjall: done here, before anything in it can be persisted.
 //! - `max_write_buffer_size` is not looked at any more: the bound over all keyspaces is kept here. The journal is exchanged
 //!   (at 64 MB) only when some keyspace is flushed, so that bound limits the journals as well.
+//! - Of two and more threads that flush and compact the first leaves compactions to the others by putting them back into
+//!   the queue, over and over while the others are busy: a core per drive. So there is one thread.
 //! - Known weak spots: a seek costs 0.75 us per tombstone until [`Engine::compact`]; a write waits while four memtables
 //!   of its keyspace wait for their flush, for ever if the threads that flush have died (fjall issue 257).
 
@@ -44,18 +46,11 @@ pub struct FjallOptions {
     pub write_buffer_bytes: u64,
     /// Above so many bytes of journals the keyspaces that need the oldest one are flushed; at least 64 MiB.
     pub journal_bytes: u64,
-    /// Threads that flush and compact.
-    pub threads: usize,
 }
 
 impl Default for FjallOptions {
     fn default() -> Self {
-        FjallOptions {
-            cache_bytes: 64 << 20,
-            write_buffer_bytes: 64 << 20,
-            journal_bytes: 64 << 20,
-            threads: 2,
-        }
+        FjallOptions { cache_bytes: 64 << 20, write_buffer_bytes: 64 << 20, journal_bytes: 64 << 20 }
     }
 }
 
@@ -64,6 +59,8 @@ const SEPARATE_ABOVE_BYTES: u32 = 1024;
 const JOURNAL_BYTES_MIN: u64 = 64 << 20;
 /// A keyspace's own bound on what is in no table yet.
 const MEMTABLE_BYTES_MAX: u64 = 16 << 20;
+/// Fewer rows than these, over all keyspaces, stay in memory at rest: many small tables would cost more than they.
+const REST_BYTES_MIN: u64 = 2 << 20;
 
 /// The engine of one drive.
 pub struct FjallEngine {
@@ -152,24 +149,26 @@ impl FjallEngine {
 
     /// The keyspaces that a batch needs are made where they are missing.
     fn make_keyspaces(&self, batch: &EngineBatch) -> Result<Open, EngineError> {
-        let open = self.with(Open::clone)?;
-        let missing = |open: &Open| {
-            let mut operations = batch.operations();
-            operations.find(|operation| !open.keyspaces.contains_key(&operation.keyspace))
-        };
-        let mut open = open;
-        while let Some(operation) = missing(&open) {
-            let id = operation.keyspace;
-            let keyspace = self.changing("make a keyspace", |_| {
-                let keyspace = open.database.keyspace(&name_of(id), keyspace_options)?;
-                fjall_journal::sync_keyspaces(&self.place)?;
-                Ok(keyspace)
-            })?;
-            open.keyspaces.insert(id, keyspace.clone());
-            if let Some(open) = &mut *self.open.write() {
-                open.keyspaces.insert(id, keyspace);
-            }
+        let mut open = self.with(Open::clone)?;
+        let is_missing = |id: &PartitionId| !open.keyspaces.contains_key(id);
+        let mut missing: Vec<_> =
+            batch.operations().map(|operation| operation.keyspace).filter(is_missing).collect();
+        if missing.is_empty() {
+            return Ok(open);
         }
+        missing.sort_unstable();
+        missing.dedup();
+        let made = self.changing("make keyspaces", |_| {
+            let make = |id: PartitionId| Ok((id, open.database.keyspace(&name_of(id), keyspace_options)?));
+            let made: fjall::Result<Vec<_>> = missing.into_iter().map(make).collect();
+            // Once for all: before it returns nothing is written to any of them.
+            fjall_journal::sync_keyspaces(&self.place)?;
+            made
+        })?;
+        if let Some(open) = &mut *self.open.write() {
+            open.keyspaces.extend(made.iter().cloned());
+        }
+        open.keyspaces.extend(made);
         Ok(open)
     }
 
@@ -270,6 +269,22 @@ impl Engine for FjallEngine {
         compacted.map_err(|source| self.failed("compact", source))
     }
 
+    fn rest(&self) -> Result<(), EngineError> {
+        let open = self.with(Open::clone)?;
+        let rows = |keyspace: &Keyspace| keyspace.tree.active_memtable().size();
+        if open.keyspaces.values().map(rows).sum::<u64>() < REST_BYTES_MIN {
+            return Ok(());
+        }
+        for keyspace in open.keyspaces.values().filter(|keyspace| rows(keyspace) > 0) {
+            self.changing("write tables", |_| keyspace.rotate_memtable().map(drop))?;
+        }
+        Ok(())
+    }
+
+    fn rows_about(&self, keyspace: PartitionId) -> Result<u64, EngineError> {
+        Ok(self.keyspace(keyspace)?.map_or(0, |keyspace| keyspace.approximate_len() as u64))
+    }
+
     fn keyspaces(&self) -> Result<Vec<PartitionId>, EngineError> {
         let mut ids = self.with(|open| open.keyspaces.keys().copied().collect::<Vec<_>>())?;
         ids.sort_unstable();
@@ -328,7 +343,7 @@ fn open_database(directory: &Path, options: FjallOptions) -> fjall::Result<Datab
     Database::builder(directory)
         .cache_size(options.cache_bytes)
         .max_journaling_size(options.journal_bytes.max(JOURNAL_BYTES_MIN))
-        .worker_threads(options.threads.max(1))
+        .worker_threads(1)
         .manual_journal_persist(false)
         .open()
 }

@@ -110,6 +110,22 @@ pub trait Engine: Send + Sync {
     /// Where the drive fails.
     fn compact(&self, keyspace: PartitionId) -> Result<(), EngineError>;
 
+    /// Lets go of memory that is not needed while nothing is written: rows that are in no table yet go to tables.
+    ///
+    /// # Errors
+    /// Where the drive fails.
+    fn rest(&self) -> Result<(), EngineError> {
+        Ok(())
+    }
+
+    /// About how many rows a keyspace has on the drive, removed ones that still take up room included; cheap.
+    ///
+    /// # Errors
+    /// Where the drive can't be read.
+    fn rows_about(&self, _keyspace: PartitionId) -> Result<u64, EngineError> {
+        Ok(0)
+    }
+
     /// The keyspaces that were made and not dropped, ascending.
     ///
     /// # Errors

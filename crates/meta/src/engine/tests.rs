@@ -159,3 +159,22 @@ fn a_hole_in_the_journal_of_fjall_costs_what_lies_behind_it_and_no_more() {
     }
     assert!(refused > 0, "fjall opens by itself now: the cut is no longer needed");
 }
+
+#[test]
+fn at_rest_rows_go_to_tables_and_their_memory_is_free() {
+    let directory = tempfile::tempdir().unwrap();
+    let engine = FjallEngine::open(directory.path(), FjallOptions::default()).unwrap();
+    for key in 0..64u8 {
+        put(&engine, &[key], &[key; 64 << 10]).unwrap();
+    }
+    let in_memory = || engine.statistics().unwrap().memory_bytes;
+    assert!(in_memory() > 4 << 20, "{}", in_memory());
+    engine.rest().unwrap();
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while in_memory() > 1 << 20 {
+        assert!(std::time::Instant::now() < until, "{} bytes are still in memory", in_memory());
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    assert_eq!(engine.get(KEYSPACE, &[63]).unwrap().unwrap().len(), 64 << 10);
+    assert_eq!(engine.rows_about(KEYSPACE).unwrap(), 64);
+}

@@ -59,14 +59,17 @@ pub struct LogOptions {
     pub entries_kept_max: u64,
 }
 
+/// How the log of each drive is kept.
+pub type LogFactory = Arc<dyn Fn(DriveId) -> LogOptions + Send + Sync>;
+
 impl LogOptions {
-    /// 16 MiB segments, 64 MiB of entries in memory, 16 segments.
+    /// 16 MiB segments, 8 MiB of entries in memory, 16 segments.
     #[must_use]
     pub fn new(drive: DriveId) -> Self {
         LogOptions {
             drive,
             segment_bytes: 16 << 20,
-            tail_bytes: 64 << 20,
+            tail_bytes: 8 << 20,
             segments: 16,
             entries_kept_max: 10_000,
         }

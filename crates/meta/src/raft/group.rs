@@ -86,7 +86,8 @@ pub(crate) struct Group {
     wanted: Vec<u64>,
     view: Arc<PartitionView>,
     applied: Arc<AtomicU64>,
-    seeks: Seeks,
+    /// Watches removals, and how long seeks take where this replica leads.
+    pub(crate) seeks: Seeks,
     announced_term: u64,
 }
 
@@ -252,6 +253,7 @@ impl Group {
         batch: &mut EngineBatch,
         answers: &mut Vec<(Reply, Answer)>,
     ) -> Result<(), ApplyError> {
+        let removals = batch.removals();
         for entry in entries {
             let (index, term) = (entry.get_index(), entry.get_term());
             let outcome = match entry.get_entry_type() {
@@ -271,6 +273,7 @@ impl Group {
             self.answer(index, term, outcome.map_or(Answer::NotLeader, Answer::Applied), answers);
         }
         self.machine.applied().store(self.partition, batch);
+        self.seeks.removed(batch.removals().saturating_sub(removals));
         Ok(())
     }
 

@@ -77,6 +77,11 @@ pub struct ServerArguments {
     #[arg(long, value_name = "NUMBER")]
     pub api_requests_max: Option<String>,
 
+    /// Memory for metadata over all drives: tables' blocks, rows on their way to tables, the log's entries
+    /// [RUSTFS_METADATA_MEMORY] [default: 64MiB]
+    #[arg(long, value_name = "BYTES")]
+    pub metadata_memory: Option<String>,
+
     /// From the end of a drive's scrub to the next one: 14d, 12h, 30m, 10s; off: never [RUSTFS_SCRUB_INTERVAL] [default: 14d]
     #[arg(long, value_name = "TIME")]
     pub scrub_interval: Option<String>,

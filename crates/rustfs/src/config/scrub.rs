@@ -5,15 +5,11 @@ use std::time::Duration;
 use worker::ScrubOptions;
 
 use super::settings::{Setting, Settings};
+use super::units::{SIZES, TIMES, measured};
 use super::{ConfigError, ServerArguments};
 
 const INTERVAL: &[&str] = &["RUSTFS_SCRUB_INTERVAL"];
 const RATE: &[&str] = &["RUSTFS_SCRUB_RATE"];
-
-/// Seconds of a unit.
-const TIMES: &[(&str, u64)] = &[("s", 1), ("m", 60), ("h", 3600), ("d", 24 * 3600)];
-/// Bytes of a unit.
-const SIZES: &[(&str, u64)] = &[("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
 
 pub(super) fn read(
     arguments: &ServerArguments,
@@ -44,14 +40,6 @@ fn rate(given: &Setting) -> Result<u64, ConfigError> {
     bytes.ok_or_else(|| {
         refused(given, "a rate is written 32MiB, 512KiB or 1GiB: bytes of a drive in a second")
     })
-}
-
-/// A whole number with one of the units behind it.
-fn measured(text: &str, units: &[(&str, u64)]) -> Option<u64> {
-    let (number, factor) =
-        units.iter().find_map(|(unit, factor)| Some((text.trim().strip_suffix(unit)?, *factor)))?;
-    let is_number = !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit());
-    is_number.then(|| number.parse::<u64>().ok())??.checked_mul(factor)
 }
 
 fn refused(given: &Setting, wanted: &'static str) -> ConfigError {

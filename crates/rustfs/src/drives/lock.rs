@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use env::{Env, OpenOptions};
+use futures_util::future::join_all;
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
@@ -33,49 +34,67 @@ impl Taken {
     /// Takes every drive that can be used.
     pub(super) async fn take(env: &Env, seen: &[Seen]) -> Result<Self, DrivesError> {
         let mut taken = Taken::default();
+        let mut locked = Vec::new();
         for drive in seen {
             if !matches!(drive.given.found, Found::Blank | Found::Formatted(_)) {
                 continue;
             }
-            if let Err(error) = taken.take_one(env, drive).await {
-                taken.give_back(env).await;
-                return Err(error);
+            match taken.lock_one(env, drive).await {
+                Ok(true) => locked.push(drive),
+                Ok(false) => {}
+                Err(error) => {
+                    taken.give_back(env).await;
+                    return Err(error);
+                }
             }
+        }
+        // Only what is this process's is written, and all drives beside one another: each waits for its own sync.
+        let probed = join_all(locked.iter().map(|drive| probe(env, &drive.given.path))).await;
+        for (drive, result) in locked.into_iter().zip(probed) {
+            taken.note_probe(env, drive, result);
         }
         Ok(taken)
     }
 
-    async fn take_one(&mut self, env: &Env, drive: &Seen) -> Result<(), DrivesError> {
+    /// Locks a drive, made where it is to be; false where it can't be used.
+    async fn lock_one(&mut self, env: &Env, drive: &Seen) -> Result<bool, DrivesError> {
         let path = &drive.given.path;
         if drive.absent {
             match make_folder(env, path).await {
                 Ok(()) => self.made_folders.push(path.clone()),
-                Err(error) => return self.is_unwritable(env, path, &error),
+                Err(error) => return Ok(self.is_unwritable(env, path, &error)),
             }
         }
-        if let Some(native) = env.disk.native_path(path) {
-            match self.lock(&native) {
-                Ok(()) => {}
-                Err(LockError::Held(pid)) => return Err(DrivesError::InUse { path: path.clone(), pid }),
-                Err(LockError::Io(error)) => return self.is_unwritable(env, path, &error),
-            }
+        let Some(native) = env.disk.native_path(path) else {
+            return Ok(true);
+        };
+        match self.lock(&native) {
+            Ok(()) => Ok(true),
+            Err(LockError::Held(pid)) => Err(DrivesError::InUse { path: path.clone(), pid }),
+            Err(LockError::Io(error)) => Ok(self.is_unwritable(env, path, &error)),
         }
-        match probe(env, path).await {
-            Ok(()) => Ok(()),
+    }
+
+    fn note_probe(&mut self, env: &Env, drive: &Seen, result: io::Result<()>) {
+        let path = &drive.given.path;
+        match result {
+            Ok(()) => {}
             Err(error) if is_full(&error) && matches!(drive.given.found, Found::Formatted(_)) => {
                 self.warnings.push(format!(
                     "{} is full: objects on it are served and can be deleted, but no more is written to it.",
                     path.display()
                 ));
-                Ok(())
             }
-            Err(error) => self.is_unwritable(env, path, &error),
+            Err(error) => {
+                self.is_unwritable(env, path, &error);
+            }
         }
     }
 
-    fn is_unwritable(&mut self, env: &Env, path: &Path, error: &io::Error) -> Result<(), DrivesError> {
+    /// Notes why a drive can't be used, and says that it can't.
+    fn is_unwritable(&mut self, env: &Env, path: &Path, error: &io::Error) -> bool {
         self.unwritable.push((path.to_owned(), survey::reason(env, path, error)));
-        Ok(())
+        false
     }
 
     fn lock(&mut self, drive: &Path) -> Result<(), LockError> {
