@@ -19,6 +19,7 @@ mod answers;
 mod forgotten;
 mod install;
 mod recent;
+mod rest;
 mod survivors;
 
 struct Totals;

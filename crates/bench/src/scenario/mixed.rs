@@ -20,7 +20,7 @@ const BUCKET: &str = "mixed";
 /// Given to latencies of the first seconds, in which caches fill and the keys are still few.
 const WARMUP: Duration = Duration::from_secs(2);
 /// How long space is waited for at the end.
-const SPACE_PATIENCE: Duration = Duration::from_secs(600);
+const SPACE_PATIENCE: Duration = Duration::from_secs(180);
 const LOOK_EACH: Duration = Duration::from_secs(10);
 
 pub(super) fn run(lab: &mut Lab<'_>) -> Result<(), BenchError> {

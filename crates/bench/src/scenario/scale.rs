@@ -18,8 +18,10 @@ const BUCKET: &str = "scale";
 /// So many count as few.
 const FEW: u64 = 10_000;
 const CONNECTIONS: u32 = 16;
+/// Those that put the many.
+const FILL_CONNECTIONS: u32 = 64;
 /// How long space is waited for after the last delete.
-const SPACE_PATIENCE: Duration = Duration::from_secs(600);
+const SPACE_PATIENCE: Duration = Duration::from_secs(120);
 const LOOK_EACH: Duration = Duration::from_secs(10);
 
 pub(super) fn run(lab: &mut Lab<'_>) -> Result<(), BenchError> {
@@ -52,8 +54,10 @@ pub(super) fn run(lab: &mut Lab<'_>) -> Result<(), BenchError> {
 fn put(lab: &mut Lab<'_>, access: &mut Access, objects: &mut Objects, wanted: u64) -> Result<(), BenchError> {
     let limit = objects.next_number() + wanted.saturating_sub(objects.present.len() as u64);
     let mut driver = Put::new(access, objects, BodyKind::Unsigned, Some(limit));
-    lab.measure(("PUT", "1 KiB"), &until_done(CONNECTIONS), &mut driver)?;
+    let connections = if wanted > FEW { FILL_CONNECTIONS } else { CONNECTIONS };
+    lab.measure(("PUT", "1 KiB"), &until_done(connections), &mut driver)?;
     let there = objects.present.len() as u64;
+    // Some may have been refused and put again; what counts is that they are there.
     if there == wanted {
         return Ok(());
     }

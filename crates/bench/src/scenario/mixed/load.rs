@@ -23,8 +23,8 @@ const SIZES: [(usize, u64); 7] = [
 ];
 /// Bytes of a part: the least that S3 allows.
 const PART_BYTES: usize = 5 << 20;
-/// Keys above which more are deleted than made.
-const KEYS_MAX: usize = 20_000;
+/// Keys above which more are deleted than made: a few gigabytes of objects.
+const KEYS_MAX: usize = 4_000;
 /// Keys of a request that deletes what is left.
 const DELETE_BATCH: usize = 100;
 /// Keys of a page that is listed.
