@@ -51,7 +51,7 @@ fn run(options: &Options) -> Result<String, BenchError> {
     let machine = process::machine();
     if let Some(scenario) = options.scenario {
         let scenario::Findings { rows, notes } = scenario::run(options, scenario)?;
-        return Ok(print(options, Report { rows, notes, ..Report::of(machine, None) }));
+        return Ok(print(options, &Report { rows, notes, ..Report::of(machine, None) }));
     }
     let pools = Pools::new(&options.sizes);
     // Declared before the targets: they clean up while the servers are still there.
@@ -77,10 +77,10 @@ fn run(options: &Options) -> Result<String, BenchError> {
         target.clean_up()?;
     }
     let base = targets.get(1).map(|target| target.name.clone());
-    Ok(print(options, Report { rows, ..Report::of(machine, base) }))
+    Ok(print(options, &Report { rows, ..Report::of(machine, base) }))
 }
 
-fn print(options: &Options, report: Report) -> String {
+fn print(options: &Options, report: &Report) -> String {
     if options.json {
         report.json()
     } else if options.markdown {

@@ -161,6 +161,7 @@ fn a_hole_in_the_journal_of_fjall_costs_what_lies_behind_it_and_no_more() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the threads of fjall know no env::Clock")]
 fn at_rest_rows_go_to_tables_and_their_memory_is_free() {
     let directory = tempfile::tempdir().unwrap();
     let engine = FjallEngine::open(directory.path(), FjallOptions::default()).unwrap();
