@@ -6,10 +6,13 @@ use std::path::Path;
 use super::mask::{Keep, mask};
 use crate::failure::Failure;
 
-/// Folders that hold nothing of ours. Those of .gitignore, and git's own; `target` and `data` count at the
-/// root alone, as a crate may have a folder of that name.
+/// What holds nothing of ours: what .gitignore names, and git's own; `target` and `data` count at the root alone, as a
+/// crate may have a folder of that name.
 const SKIPPED: &[&str] = &[".git", ".venv", ".cache", "node_modules", "__pycache__", ".pytest_cache"];
 const SKIPPED_AT_ROOT: &[&str] = &["target", "data"];
+/// What a run of the fuzzer leaves.
+const LEFT_BY_FUZZER: &[&str] =
+    &["fuzz/Cargo.lock", "fuzz/target", "fuzz/corpus", "fuzz/artifacts", "fuzz/coverage"];
 
 /// One text file.
 #[derive(Debug)]
@@ -118,7 +121,10 @@ fn read_folder(folder: &Path, prefix: &str, sources: &mut Vec<Source>) -> Result
         let kind = entry.file_type().map_err(unreadable)?;
         let name = entry.file_name().to_string_lossy().into_owned();
         let path = format!("{prefix}{name}");
-        if kind.is_dir() && !is_skipped(prefix, &name) {
+        if is_skipped(prefix, &name) {
+            continue;
+        }
+        if kind.is_dir() {
             read_folder(&entry.path(), &format!("{path}/"), sources)?;
         } else if kind.is_file() {
             let bytes =
@@ -130,7 +136,9 @@ fn read_folder(folder: &Path, prefix: &str, sources: &mut Vec<Source>) -> Result
 }
 
 fn is_skipped(prefix: &str, name: &str) -> bool {
-    SKIPPED.contains(&name) || (prefix.is_empty() && SKIPPED_AT_ROOT.contains(&name))
+    SKIPPED.contains(&name)
+        || (prefix.is_empty() && SKIPPED_AT_ROOT.contains(&name))
+        || LEFT_BY_FUZZER.contains(&format!("{prefix}{name}").as_str())
 }
 
 #[cfg(test)]
@@ -173,5 +181,6 @@ mod tests {
         assert!(is_skipped("", "data"));
         assert!(!is_skipped("crates/blob/src/", "data"));
         assert!(is_skipped("console/", "node_modules"));
+        assert!(is_skipped("fuzz/", "Cargo.lock") && !is_skipped("", "Cargo.lock"));
     }
 }
