@@ -331,6 +331,31 @@ fn a_stalled_drive_answers_late_and_holds_no_other_up() {
     run.finished();
 }
 
+/// Tasks that were woken before a crash still run after it, for a moment.
+#[test]
+fn what_a_crash_interrupts_is_not_answered_to_the_dead() {
+    let simulation = Simulation::with_drives(1, 1, 1 << 30);
+    let is_answered = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let run = simulation.run(async |env| {
+        let file = create(&env, "/d1/f", b"some").await;
+        simulation.disks().stall_until_resumed("d1");
+        let answered = Arc::clone(&is_answered);
+        let _writes = env.spawn.task(Box::pin(async move {
+            drop(file.write_at(0, Bytes::from_static(b"more")).await);
+            answered.store(true, std::sync::atomic::Ordering::Relaxed);
+        }));
+        let (clock, disks) = (Arc::clone(&env.clock), simulation.disks().clone());
+        let _crashes = env.spawn.task(Box::pin(async move {
+            clock.sleep(Duration::from_secs(1)).await;
+            disks.resume("d1");
+            disks.crash_now(Crash::PowerCut);
+        }));
+        env.clock.sleep(Duration::from_secs(9)).await;
+    });
+    assert!(matches!(run, Ending::Crashed));
+    assert!(!is_answered.load(std::sync::atomic::Ordering::Relaxed), "it did not happen");
+}
+
 #[test]
 fn an_operation_that_nobody_waits_for_is_carried_out() {
     let simulation = Simulation::with_drives(1, 1, 1 << 30);
