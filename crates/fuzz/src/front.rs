@@ -12,18 +12,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use cluster::map::ClusterMap;
 use env::Env;
 use env::simulated::Simulation;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, ETAG, HOST, LAST_MODIFIED, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use http_body::{Body, Frame, SizeHint};
 use iam::{Iam, RootCredentials};
-use meta::engine::Engine;
+use meta::Meta;
 use meta::engine::memory::MemoryEngineStore;
 use meta::log::LogOptions;
-use meta::{Meta, MetaDrive, MetaOptions};
-use model::ids::{DriveId, StoreId};
 use object::{ListRequest, ListUploadsRequest, Objects, ObjectsOptions};
 use s3::auth::date::AmzDate;
 use s3::auth::sign::{Signer, Target};
@@ -33,9 +30,8 @@ use s3::{Frontend, FrontendOptions, Peer};
 
 use crate::input::Input;
 use crate::request::Lines;
-use crate::store;
+use crate::{metadata, store};
 
-const DRIVE: DriveId = DriveId::from_bytes([1; 16]);
 const KEY: &str = "AKIDEXAMPLE";
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 /// Requests of an input.
@@ -195,27 +191,8 @@ struct Front {
 
 impl Front {
     async fn open(env: &Env) -> Self {
-        let engines = MemoryEngineStore::default();
-        let map = ClusterMap {
-            store: StoreId::from_bytes([7; 16]),
-            epoch: 1,
-            sets: vec![vec![DRIVE]],
-            parity: 0,
-            parity_reduced: 0,
-            partitions: 2,
-            replicas: 1,
-        };
-        let options = MetaOptions {
-            map,
-            drives: vec![MetaDrive::new(DRIVE, "/d1/meta")],
-            new_store: true,
-            engines: Arc::new(move |_, _: &std::path::Path| {
-                let engine: Arc<dyn Engine> = Arc::new(engines.open());
-                Ok(engine)
-            }),
-            log: Arc::new(LogOptions::new),
-            watch: None,
-        };
+        let log = Arc::new(LogOptions::new);
+        let options = metadata::options(2, MemoryEngineStore::default(), log, true);
         let Ok((meta, _)) = Meta::open(env, options).await else { panic!("a new store does not open") };
         let meta = Arc::new(meta);
         let blobs = store::open(env, 1).await;

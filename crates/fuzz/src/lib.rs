@@ -9,6 +9,7 @@ pub mod chunked;
 pub mod format;
 pub mod front;
 mod input;
+mod metadata;
 pub mod raft_log;
 pub mod record;
 mod request;

@@ -10,20 +10,17 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cluster::map::ClusterMap;
 use env::Env;
 use env::simulated::Simulation;
-use meta::engine::Engine;
 use meta::engine::memory::MemoryEngineStore;
 use meta::log::{HardState, LogBatch, LogEntry, LogOptions, RaftLog};
 use meta::table::{Counters, Table};
-use meta::{Meta, MetaDrive, MetaError, MetaOptions};
-use model::ids::{DriveId, PartitionId, StoreId};
+use meta::{Meta, MetaError};
+use model::ids::{DriveId, PartitionId};
 
 use crate::input::Input;
+use crate::metadata::{self, DIRECTORY, DRIVE};
 
-const DRIVE: DriveId = DriveId::from_bytes([1; 16]);
-const DIRECTORY: &str = "/d1/meta";
 const PARTITION: PartitionId = PartitionId(0);
 
 /// The table of the rows.
@@ -79,19 +76,7 @@ async fn check(env: &Env, mut input: Input<'_>) {
 }
 
 async fn open(env: &Env, store: &MemoryEngineStore, new_store: bool) -> Option<Meta> {
-    let map = ClusterMap {
-        store: StoreId::from_bytes([7; 16]),
-        epoch: 1,
-        sets: vec![vec![DRIVE]],
-        parity: 0,
-        parity_reduced: 0,
-        partitions: 1,
-        replicas: 1,
-    };
-    let store = store.clone();
-    let engines = Arc::new(move |_: DriveId, _: &Path| Ok(Arc::new(store.open()) as Arc<dyn Engine>));
-    let drives = vec![MetaDrive::new(DRIVE, DIRECTORY)];
-    let options = MetaOptions { map, drives, new_store, engines, log: Arc::new(log), watch: None };
+    let options = metadata::options(1, store.clone(), Arc::new(log), new_store);
     Some(Meta::open(env, options).await.ok()?.0)
 }
 
