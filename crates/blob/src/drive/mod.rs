@@ -188,7 +188,7 @@ impl Drive {
 
     /// Asks for the room again, beside the caller, if what is known is old.
     pub(crate) fn refresh_space(self: &Arc<Self>) {
-        if !self.is_silent() && self.health.wants_space(self.env.clock.monotonic()) {
+        if self.health.wants_space(self.env.clock.monotonic()) && !self.is_silent() {
             let drive = Arc::clone(self);
             // Its end is of no interest: the next caller looks at the numbers.
             drop(self.env.spawn.task(Box::pin(async move { drive.ask_space().await })));
