@@ -14,6 +14,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use model::time::Timestamp;
 
+pub mod blocking;
 pub mod buffer;
 #[cfg(test)]
 mod conformance;
@@ -153,6 +154,8 @@ pub trait Disk: Send + Sync {
     fn space<'a>(&'a self, path: &'a Path) -> BoxFuture<'a, io::Result<Space>>;
     /// The operating system's path, for an engine that opens files itself; `None` in simulation.
     fn native_path(&self, path: &Path) -> Option<PathBuf>;
+    /// The same files, for those who wait for them on the spot.
+    fn blocking(&self) -> Arc<dyn blocking::BlockingDisk>;
 }
 
 /// An open file. All calls may be made at once from several places.
@@ -208,9 +211,7 @@ pub async fn read_file(disk: &dyn Disk, path: &Path, limit_bytes: usize) -> io::
 /// Where any step fails; the old file is then still there.
 pub async fn replace_file(disk: &dyn Disk, path: &Path, data: Bytes) -> io::Result<()> {
     let directory = path.parent().ok_or_else(|| io::Error::other("a file needs a directory"))?;
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".new");
-    let temporary = PathBuf::from(temporary);
+    let temporary = blocking::temporary_name(path);
     match disk.remove(&temporary).await {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}

@@ -33,7 +33,7 @@ pub(crate) fn options(
         map,
         drives: vec![MetaDrive::new(DRIVE, DIRECTORY)],
         new_store,
-        engines: Arc::new(move |_, _: &Path| Ok(Arc::new(engines.open()) as Arc<dyn Engine>)),
+        engines: Arc::new(move |_: &Env, _, _: &Path| Ok(Arc::new(engines.open()) as Arc<dyn Engine>)),
         log,
         watch: None,
     }

@@ -1,18 +1,17 @@
 //! The metadata of a drive read while no server runs on it: nothing is written on the drive.
 //!
-//! The log is read where it lies. The engine is opened on a copy (see `engine::fjall_shadow`), to which the entries that
-//! the log knows to be committed are applied: so its rows are those that the drive would have after a start.
+//! The engine is opened to be looked at only. The entries that the log knows to be committed are applied to it in memory: so
+//! its rows are those that the drive would have after a start.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use cluster::map::{ClusterMap, raft_id};
 use cluster::placement;
 use env::Env;
 use model::ids::{DriveId, PartitionId};
 
-use crate::engine::fjall::FjallOptions;
-use crate::engine::fjall_files::{EngineFileFault, check_files};
-use crate::engine::fjall_shadow::ShadowEngine;
+use crate::engine::tree::{Damage, TreeEngine, TreeOptions, check_files};
 use crate::engine::{Engine, EngineError};
 use crate::log::{GroupLog, LogError, OfflineLog};
 use crate::machine::Applied;
@@ -26,7 +25,7 @@ pub enum OfflineMetaFault {
     /// The log can't be read.
     Log(LogError),
     /// A file of the engine.
-    EngineFile(EngineFileFault),
+    EngineFile(Damage),
     /// The engine can't be opened, or its files can't be listed.
     Engine {
         /// Its folder.
@@ -59,8 +58,8 @@ pub struct Replica {
 /// The metadata of a drive.
 #[derive(Default)]
 pub struct OfflineMeta {
-    /// Its rows, where the engine could be opened, and the copy that they are read from.
-    engine: Option<(Sides, ShadowEngine)>,
+    /// Its rows, where the engine could be opened.
+    engine: Option<Sides>,
     /// The replicas that the drive holds.
     pub replicas: Vec<Replica>,
     /// Whether the last write of the log was cut by a crash: normal after one.
@@ -79,14 +78,13 @@ impl std::fmt::Debug for OfflineMeta {
 }
 
 impl OfflineMeta {
-    /// Reads what is in `directory` (`<drive>/meta`); `shadow` is where the copy is made, and must not be there.
+    /// Reads what is in `directory` (`<drive>/meta`).
     pub async fn read(
         env: &Env,
         directory: &Path,
         drive: DriveId,
         map: &ClusterMap,
-        shadow: &Path,
-        engine: FjallOptions,
+        engine: TreeOptions,
     ) -> Self {
         let mut meta = OfflineMeta::default();
         let log = match OfflineLog::read(&*env.disk, &directory.join("log"), drive).await {
@@ -97,7 +95,7 @@ impl OfflineMeta {
             }
         };
         meta.log_torn = log.as_ref().is_some_and(|log| log.torn);
-        meta.open_engine(env, &directory.join("engine"), map, shadow, engine);
+        meta.open_engine(env, &directory.join("engine"), drive, map, engine);
         meta.look_at_replicas(drive, map, log.as_ref());
         meta
     }
@@ -106,7 +104,7 @@ impl OfflineMeta {
     #[must_use]
     pub fn rows(&self, partition: PartitionId) -> Option<&dyn Engine> {
         let is_here = self.replicas.iter().any(|replica| replica.partition == partition);
-        let (sides, _) = self.engine.as_ref().filter(|_| is_here)?;
+        let sides = self.engine.as_ref().filter(|_| is_here)?;
         Some(sides)
     }
 
@@ -114,30 +112,28 @@ impl OfflineMeta {
         &mut self,
         env: &Env,
         directory: &Path,
+        drive: DriveId,
         map: &ClusterMap,
-        shadow: &Path,
-        options: FjallOptions,
+        options: TreeOptions,
     ) {
-        let Some(directory) = env.disk.native_path(directory) else {
-            return;
-        };
-        let fault = |reason: String| OfflineMetaFault::Engine { path: directory.clone(), reason };
-        let mut faults = Vec::new();
-        let listed = check_files(&directory, &mut |fault| faults.push(fault));
-        self.faults.extend(faults.into_iter().map(OfflineMetaFault::EngineFile));
-        match listed.map_err(|error| error.to_string()).and_then(|()| {
-            ShadowEngine::open(&directory, shadow, options).map_err(|error| with_source(&error))
-        }) {
-            Ok(shadow) => {
-                let sides = Sides::new(shadow.engine(), usize::from(map.partitions) + 1);
-                self.engine = Some((sides, shadow));
+        let mut damaged = Vec::new();
+        let checked =
+            check_files(&*env.disk.blocking(), directory, drive, &mut |damage| damaged.push(damage));
+        self.faults.extend(damaged.into_iter().map(OfflineMetaFault::EngineFile));
+        let opened = checked.map_err(|error| error.to_string()).and_then(|()| {
+            let opened = TreeEngine::open_to_look(env, drive, directory, options);
+            opened.map_err(|error| with_source(&error))
+        });
+        match opened {
+            Ok(engine) => self.engine = Some(Sides::new(Arc::new(engine), usize::from(map.partitions) + 1)),
+            Err(reason) => {
+                self.faults.push(OfflineMetaFault::Engine { path: directory.to_owned(), reason });
             }
-            Err(reason) => self.faults.push(fault(reason)),
         }
     }
 
     fn look_at_replicas(&mut self, drive: DriveId, map: &ClusterMap, log: Option<&OfflineLog>) {
-        let Some((sides, _)) = &self.engine else {
+        let Some(sides) = &self.engine else {
             return;
         };
         let id = raft_id(&drive);

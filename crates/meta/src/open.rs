@@ -30,7 +30,8 @@ use crate::watch::Watch;
 const EVENTS_WAITING_MAX: usize = 16 * 1024;
 
 /// Opens the engine of a drive in a directory.
-pub type EngineFactory = Arc<dyn Fn(DriveId, &Path) -> Result<Arc<dyn Engine>, EngineError> + Send + Sync>;
+pub type EngineFactory =
+    Arc<dyn Fn(&Env, DriveId, &Path) -> Result<Arc<dyn Engine>, EngineError> + Send + Sync>;
 
 /// A drive whose metadata is to be opened.
 #[derive(Clone, Debug)]
@@ -122,7 +123,7 @@ async fn open_drive(with: &Opening, drive: &MetaDrive) -> Result<OpenDrive, Driv
         action: "make its directory",
         source: Box::new(source),
     })?;
-    let engine = engines(drive.id, &drive.directory.join("engine"))?;
+    let engine = engines(env, drive.id, &drive.directory.join("engine"))?;
     let engine = Sides::new(engine, usize::from(map.partitions) + 1);
     // Unknown is as if it were large: segments that are there are used whatever their length.
     let total_bytes = env.disk.space(root).await.map_or(u64::MAX, |space| space.total_bytes);

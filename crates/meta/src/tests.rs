@@ -108,7 +108,7 @@ impl Store {
             .collect();
         let engines = self.engines.clone();
         let ids = self.map.sets[0].clone();
-        let factory = Arc::new(move |id: DriveId, _: &std::path::Path| {
+        let factory = Arc::new(move |_: &Env, id: DriveId, _: &std::path::Path| {
             let slot = ids.iter().position(|drive| *drive == id).unwrap();
             let engine: Arc<dyn Engine> = Arc::new(engines[slot].open());
             Ok(engine)

@@ -12,10 +12,10 @@ pub(crate) mod shards;
 mod tables;
 pub mod text;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use env::Env;
-use meta::engine::fjall::FjallOptions;
+use meta::engine::tree::TreeOptions;
 use meta::offline::OfflineMeta;
 use model::ids::PartitionId;
 
@@ -24,7 +24,7 @@ use finding::{Findings, Kind};
 use progress::ProgressLine;
 use shards::DriveShards;
 
-/// Memory for blocks of a drive's tables, in bytes.
+/// Memory for blocks of a drive's rows, in bytes.
 const CACHE_BYTES: u64 = 16 << 20;
 
 /// What an inspection found.
@@ -68,24 +68,22 @@ pub(crate) struct Looked {
     pub(crate) facts: DriveFacts,
 }
 
-/// Looks at drives. `scratch` is a folder of this process for copies.
+/// Looks at drives.
 ///
 /// # Errors
 /// Where none of them can be looked at, or a server runs on one.
 pub async fn inspect(
     env: &Env,
     paths: &[PathBuf],
-    scratch: &Path,
     progress: &mut ProgressLine,
 ) -> Result<Inspection, OfflineError> {
     let mut findings = Findings::default();
     let store = OfflineStore::open(env, paths, &mut findings).await?;
     let mut drives = Vec::new();
-    for (number, (slot, id, path)) in store.present().enumerate() {
+    for (slot, id, path) in store.present() {
         progress.say(&format!("{}: metadata", path.display()));
-        let options = FjallOptions { cache_bytes: CACHE_BYTES, ..FjallOptions::default() };
-        let shadow = scratch.join(format!("drive{number}"));
-        let meta = OfflineMeta::read(env, &path.join("meta"), id, &store.map, &shadow, options).await;
+        let options = TreeOptions { cache_bytes: CACHE_BYTES, ..TreeOptions::default() };
+        let meta = OfflineMeta::read(env, &path.join("meta"), id, &store.map, options).await;
         let facts = DriveFacts {
             path: path.to_owned(),
             place: Some((slot.set, slot.slot)),

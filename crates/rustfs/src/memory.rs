@@ -1,19 +1,20 @@
-//! How the memory that metadata may take is shared out: blocks of tables, rows that are in no table yet, entries of the log.
+//! How the memory that metadata may take is shared out: blocks of files of rows, rows that are in no file yet, entries of the log.
 //!
 //! Always: what all drives together keep is the bound that was set, as far as their least shares allow.
 
 use std::path::Path;
 use std::sync::Arc;
 
+use env::Env;
 use meta::EngineFactory;
 use meta::engine::Engine;
-use meta::engine::fjall::{FjallEngine, FjallOptions};
+use meta::engine::tree::{TreeEngine, TreeOptions};
 use meta::log::{LogFactory, LogOptions};
 use model::ids::DriveId;
 
 /// Bytes where no number is set.
 pub const METADATA_BYTES_DEFAULT: u64 = 64 << 20;
-/// Least bytes that can be set, and least share of a drive: below it a drive does little but write tables.
+/// Least bytes that can be set, and least share of a drive: below it a drive does little but write files.
 pub const METADATA_BYTES_MIN: u64 = 8 << 20;
 
 /// A drive's share, in bytes.
@@ -36,13 +37,9 @@ impl MetadataShare {
     /// Engines on files.
     #[must_use]
     pub fn engines(self) -> EngineFactory {
-        let options = FjallOptions {
-            cache_bytes: self.blocks,
-            write_buffer_bytes: self.rows,
-            ..FjallOptions::default()
-        };
-        Arc::new(move |_: DriveId, directory: &Path| {
-            let engine: Arc<dyn Engine> = Arc::new(FjallEngine::open(directory, options)?);
+        let options = TreeOptions { cache_bytes: self.blocks, memtable_bytes: self.rows };
+        Arc::new(move |env: &Env, drive: DriveId, directory: &Path| {
+            let engine: Arc<dyn Engine> = Arc::new(TreeEngine::open(env, drive, directory, options)?);
             Ok(engine)
         })
     }

@@ -151,7 +151,7 @@ async fn store(env: &Env) -> Objects {
         replicas: 1,
     };
     let memory = MemoryEngineStore::default();
-    let engines = Arc::new(move |_: DriveId, _: &Path| {
+    let engines = Arc::new(move |_: &Env, _: DriveId, _: &Path| {
         let engine: Arc<dyn Engine> = Arc::new(memory.open());
         Ok(engine)
     });

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use env::simulated::SimulatedDisks;
 use hashbrown::HashMap;
 use model::etag::ETag;
 use model::ids::UploadId;
@@ -199,9 +200,22 @@ pub struct Oracle {
     pub is_faulty: bool,
     now: Moment,
     contents_made: u64,
+    disks: Option<SimulatedDisks>,
 }
 
 impl Oracle {
+    /// Of what happens on these drives.
+    #[must_use]
+    pub fn new(disks: &SimulatedDisks) -> Self {
+        Oracle { disks: Some(disks.clone()), ..Oracle::default() }
+    }
+
+    /// Whether the process is dead: nobody hears what it answers now.
+    #[must_use]
+    pub fn is_dead(&self) -> bool {
+        self.disks.as_ref().is_some_and(SimulatedDisks::has_crashed)
+    }
+
     /// A moment, later than all before.
     pub fn tick(&mut self) -> Moment {
         self.now += 1;
@@ -230,6 +244,9 @@ impl Oracle {
 
     /// A write is answered.
     pub fn end(&mut self, ticket: &Ticket, fate: Fate) {
+        if self.is_dead() {
+            return;
+        }
         let returned = self.tick();
         let Some(history) = self.keys.get_mut(&ticket.key) else { return };
         let at = history.operations.iter().position(|operation| operation.invoked == ticket.invoked);
@@ -250,6 +267,9 @@ impl Oracle {
 
     /// A read that was asked for at `invoked` is answered.
     pub fn read(&mut self, key: &str, invoked: Moment, value: Value) {
+        if self.is_dead() {
+            return;
+        }
         let returned = self.tick();
         self.operations += 1;
         let operation = KeyEvent { invoked, returned, effect: Effect::Read(value) };
@@ -260,12 +280,17 @@ impl Oracle {
 
     /// After a recovery, and after the key's history was checked: this is what there is.
     pub fn settle(&mut self, key: &str, value: Value) {
+        if self.is_dead() {
+            return;
+        }
         self.keys.insert(key.to_owned(), History { initial: value, operations: Vec::new() });
     }
 
     /// Something is wrong.
     pub fn violate(&mut self, invariant: &'static str, what: impl Into<String>) {
-        self.violations.push(Violation { invariant, what: what.into() });
+        if !self.is_dead() {
+            self.violations.push(Violation { invariant, what: what.into() });
+        }
     }
 }
 

@@ -52,7 +52,7 @@ impl Case {
 
     fn rot(self, trace: Trace) -> Report {
         let world = World::new(self.seed, self.drives, trace);
-        let oracle = RefCell::new(Oracle::default());
+        let oracle = RefCell::new(Oracle::new(world.simulation.disks()));
         let disks = world.simulation.disks();
         run::first_start(&world, &oracle);
         self.life(&world, &oracle, 1);

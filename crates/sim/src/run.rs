@@ -73,7 +73,7 @@ pub fn caught(run: impl FnOnce() -> Report) -> Report {
 
 fn lives(seed: u64, weather: Weather, trace: Trace) -> Report {
     let world = World::new(seed, drives(seed), trace);
-    let oracle = RefCell::new(Oracle::default());
+    let oracle = RefCell::new(Oracle::new(world.simulation.disks()));
     let mut generator = Generator::new(seed ^ 0xc0_ffee);
     let mut crashes = 0;
     first_start(&world, &oracle);

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use env::blocking::{BlockingDisk, BlockingFile};
 use env::{BoxFuture, Clock, Disk, Entry, Env, File, Network, OpenOptions, Random, Space, Spawn};
 use model::time::Timestamp;
 use parking_lot::Mutex;
@@ -133,6 +134,67 @@ impl Disk for StillDisk {
     fn native_path(&self, _path: &Path) -> Option<PathBuf> {
         None
     }
+
+    fn blocking(&self) -> Arc<dyn BlockingDisk> {
+        Arc::new(self.clone())
+    }
+}
+
+impl BlockingDisk for StillDisk {
+    fn open(&self, path: &Path) -> io::Result<Arc<dyn BlockingFile>> {
+        at_once(Disk::open(self, path, OpenOptions::default()))
+            .map(|file| Arc::new(StillBlockingFile(file)) as _)
+    }
+
+    fn create(&self, path: &Path) -> io::Result<Arc<dyn BlockingFile>> {
+        let new = OpenOptions { write: true, create_new: true, ..OpenOptions::default() };
+        at_once(Disk::open(self, path, new)).map(|file| Arc::new(StillBlockingFile(file)) as _)
+    }
+
+    fn create_directories(&self, path: &Path) -> io::Result<()> {
+        at_once(Disk::create_directories(self, path))
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<Entry>> {
+        at_once(Disk::list(self, path))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        at_once(Disk::rename(self, from, to))
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        at_once(Disk::remove(self, path))
+    }
+
+    fn sync_directory(&self, path: &Path) -> io::Result<()> {
+        at_once(Disk::sync_directory(self, path))
+    }
+}
+
+struct StillBlockingFile(Arc<dyn File>);
+
+impl BlockingFile for StillBlockingFile {
+    fn read_at(&self, offset: u64, len_bytes: usize) -> io::Result<Bytes> {
+        at_once(self.0.read_at(offset, len_bytes))
+    }
+
+    fn write_at(&self, offset: u64, data: Bytes) -> io::Result<()> {
+        at_once(self.0.write_at(offset, data))
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        at_once(self.0.len())
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        at_once(self.0.sync())
+    }
+}
+
+/// What nothing on a still machine has to wait for.
+fn at_once<T>(future: BoxFuture<'_, io::Result<T>>) -> io::Result<T> {
+    futures_util::FutureExt::now_or_never(future).unwrap_or(Err(ErrorKind::WouldBlock.into()))
 }
 
 impl StillFile {

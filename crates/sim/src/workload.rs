@@ -184,6 +184,8 @@ impl Client<'_> {
 
     fn fate<T>(&self, operation: &str, result: Result<T, ObjectError>, condition: Condition) -> Fate {
         match result {
+            // Nobody has heard it.
+            _ if self.oracle.borrow().is_dead() => Fate::Unknown,
             Ok(_) => Fate::Done,
             Err(error) => {
                 answers::note(&mut self.oracle.borrow_mut(), operation, &error);
@@ -329,6 +331,7 @@ impl Client<'_> {
         let created = self.objects.create_upload(&self.bucket, key, UploadRequest::default()).await;
         let mut oracle = self.oracle.borrow_mut();
         match created {
+            _ if oracle.is_dead() => None,
             Ok(id) => {
                 oracle.uploads_in_doubt -= 1;
                 oracle.uploads.insert(id, Upload { is_taken: true, ..Upload::new(key) });

@@ -1,7 +1,7 @@
 //! The machine and the server on it.
 //!
 //! The server is opened and closed as the binary does it (`rustfs::drives`, `rustfs::wiring`), but for the HTTP front:
-//! drives are surveyed and formatted, metadata, blobs and objects opened, workers started. Engines lie in memory, and sizes are
+//! drives are surveyed and formatted, metadata, blobs and objects opened, workers started. Sizes are
 //! small, so that logs roll, segments are compacted and objects have stripes after kilobytes.
 
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ use rustfs::drives::Drives;
 use rustfs::memory::METADATA_BYTES_DEFAULT;
 use rustfs::wiring::{OpenError, Storage, StorageOptions};
 
-use crate::engine::Engines;
+use crate::engine::{self, EngineWatch};
 use crate::invariants::raft_order::RaftOrder;
 
 /// Room of a drive.
@@ -47,8 +47,6 @@ pub enum Trace {
 pub struct World {
     /// Time, randomness, drives, network.
     pub simulation: Simulation,
-    /// What the metadata engines keep.
-    pub engines: Engines,
     /// Holds replicas to raft's rules of order.
     pub raft_order: Arc<RaftOrder>,
     drives: usize,
@@ -99,7 +97,7 @@ impl World {
             simulation.disks().keep_operations();
         }
         let raft_order = Arc::new(RaftOrder::new(simulation.disks().clone(), RAFT_LOOKS));
-        World { simulation, engines: Engines::default(), raft_order, drives }
+        World { simulation, raft_order, drives }
     }
 
     /// How many drives there are.
@@ -122,8 +120,9 @@ impl World {
         let paths: Vec<PathBuf> = (1..=self.drives).map(|number| format!("/d{number}").into()).collect();
         let choices = Choices { partitions: Some(PARTITIONS), ..Choices::default() };
         let mut drives = Drives::prepare(env, &paths, choices).await?;
+        let watch: Arc<dyn EngineWatch> = self.raft_order.clone();
         let options = StorageOptions {
-            engines: self.engines.factory(self.simulation.disks(), Some(self.raft_order.clone())),
+            engines: engine::factory(&watch),
             log: Arc::new(log_options),
             watch: Some(self.raft_order.clone()),
             blobs: blob_options(),
@@ -149,7 +148,6 @@ impl World {
         let disks = self.simulation.disks();
         disks.disarm_crash();
         disks.crash_now(crash);
-        self.engines.crash(self.simulation.random());
     }
 }
 

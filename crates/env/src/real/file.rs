@@ -140,7 +140,7 @@ fn read_direct(file: &fs::File, offset: u64, len_bytes: usize) -> io::Result<Byt
     Ok(buffer.freeze().slice(skip.min(end)..end))
 }
 
-fn fill(file: &fs::File, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+pub(super) fn fill(file: &fs::File, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
     while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
         match file.read_at(rest, offset + filled as u64) {

@@ -1,5 +1,6 @@
 //! The operating system: its clocks, its random numbers, its threads and its files.
 
+mod blocking;
 mod file;
 mod recycle;
 
@@ -193,6 +194,10 @@ impl Disk for RealDisk {
 
     fn native_path(&self, path: &Path) -> Option<PathBuf> {
         Some(path.to_owned())
+    }
+
+    fn blocking(&self) -> Arc<dyn crate::blocking::BlockingDisk> {
+        Arc::new(blocking::RealBlockingDisk)
     }
 }
 

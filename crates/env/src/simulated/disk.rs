@@ -11,14 +11,15 @@ use super::change::{Change, drive_of, names};
 use super::disks::{Request, SimulatedDisks};
 use super::names::FileRef;
 use super::trace::DiskAction;
+use crate::blocking::BlockingDisk;
 use crate::buffer::BLOCK_BYTES;
 use crate::{BoxFuture, Disk, Entry, File, OpenOptions, Space};
 
 /// The drives for one life.
 #[derive(Clone, Debug)]
 pub struct SimulatedDisk {
-    disks: SimulatedDisks,
-    life: u64,
+    pub(super) disks: SimulatedDisks,
+    pub(super) life: u64,
 }
 
 impl SimulatedDisk {
@@ -26,7 +27,7 @@ impl SimulatedDisk {
         SimulatedDisk { disks, life }
     }
 
-    fn request<'a>(&self, action: DiskAction, path: &'a Path) -> Request<'a> {
+    pub(super) fn request<'a>(&self, action: DiskAction, path: &'a Path) -> Request<'a> {
         Request { action, path, offset: 0, len_bytes: 0, life: self.life, generation: None }
     }
 
@@ -122,6 +123,10 @@ impl Disk for SimulatedDisk {
 
     fn native_path(&self, _path: &Path) -> Option<PathBuf> {
         None
+    }
+
+    fn blocking(&self) -> Arc<dyn BlockingDisk> {
+        Arc::new(self.clone())
     }
 }
 

@@ -151,6 +151,13 @@ impl SimulatedDisks {
         }
     }
 
+    /// Whether the process has crashed and what it does no longer counts: who waits on the spot is told of the crash, and
+    /// goes on until it waits for something else.
+    #[must_use]
+    pub fn has_crashed(&self) -> bool {
+        self.timeline().is_over()
+    }
+
     /// Disarms [`SimulatedDisks::crash_after`].
     pub fn disarm_crash(&self) {
         self.state().armed = None;
@@ -229,6 +236,21 @@ impl SimulatedDisks {
         let mut state = self.state();
         state.trace.add(now_ns);
         state.trace.add(u64::from(answer.is_ok()));
+        answer
+    }
+
+    /// An operation that takes no time: for those who wait for it on the spot.
+    pub(super) fn operate_at_once<T>(
+        &self,
+        request: Request<'_>,
+        prepare: impl FnOnce(&Drive) -> io::Result<Option<Change>>,
+        finish: impl FnOnce(&mut Drive) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let drive = drive_of(request.path)?;
+        // Who waits on the spot can't wait for ever: after a crash it is told, and nobody hears what it makes of that.
+        let (begun, unready) = self.begin(request, drive, prepare).ok_or(ErrorKind::Interrupted)?;
+        let answer = self.state().complete(request, drive, &begun, unready, finish);
+        self.state().trace.add(u64::from(answer.is_ok()));
         answer
     }
 

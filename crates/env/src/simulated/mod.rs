@@ -41,6 +41,7 @@
 //! }
 //! ```
 
+mod blocking;
 mod change;
 mod clock;
 mod content;

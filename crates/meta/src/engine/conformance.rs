@@ -9,13 +9,13 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use env::simulated::SimulatedRandom;
-use model::ids::PartitionId;
+use model::ids::{DriveId, PartitionId};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 
-use super::fjall::{FjallEngine, FjallOptions};
 use super::memory::MemoryEngineStore;
 use super::redb::{RedbEngine, RedbOptions};
+use super::tree::{TreeEngine, TreeOptions};
 use super::{ALL_KEYS, Engine, EngineBatch, EngineError, EngineSnapshot, KEY_BYTES_MAX, KeyRange};
 
 mod kill;
@@ -45,12 +45,27 @@ impl Bench for MemoryBench {
     }
 }
 
-struct FjallBench(tempfile::TempDir);
+/// With so little memory that rows go to files all the time.
+const SMALL_TREE: TreeOptions = TreeOptions { cache_bytes: 64 << 10, memtable_bytes: 16 << 10 };
 
-impl Bench for FjallBench {
+struct TreeBench {
+    directory: tempfile::TempDir,
+    runtime: tokio::runtime::Runtime,
+    options: TreeOptions,
+}
+
+impl TreeBench {
+    fn new(options: TreeOptions) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        TreeBench { directory: tempfile::tempdir().unwrap(), runtime, options }
+    }
+}
+
+impl Bench for TreeBench {
     fn open(&self) -> Box<dyn Engine> {
-        let options = FjallOptions { cache_bytes: 1 << 20, ..FjallOptions::default() };
-        Box::new(FjallEngine::open(&self.0.path().join("engine"), options).unwrap())
+        let env = env::real::env(self.runtime.handle());
+        let directory = self.directory.path().join("engine");
+        Box::new(TreeEngine::open(&env, DRIVE, &directory, self.options).unwrap())
     }
 
     fn crash(&self, engine: Box<dyn Engine>) {
@@ -82,8 +97,12 @@ macro_rules! suite {
         mod memory {
             $(#[test] fn $case() { super::$case(&super::MemoryBench::new()); })*
         }
-        mod fjall {
-            $(#[test] fn $case() { super::$case(&super::FjallBench(tempfile::tempdir().unwrap())); })*
+        mod tree {
+            use super::TreeOptions;
+            $(#[test] fn $case() { super::$case(&super::TreeBench::new(TreeOptions::default())); })*
+        }
+        mod small_tree {
+            $(#[test] fn $case() { super::$case(&super::TreeBench::new(super::SMALL_TREE)); })*
         }
         mod redb {
             $(#[test] fn $case() { super::$case(&super::RedbBench(tempfile::tempdir().unwrap())); })*
@@ -109,6 +128,7 @@ suite![
     an_engine_is_a_map,
 ];
 
+const DRIVE: DriveId = DriveId::from_bytes([7; 16]);
 const ONE: PartitionId = PartitionId(1);
 const TWO: PartitionId = PartitionId(2);
 const APPLIED: &[u8] = b"!applied";

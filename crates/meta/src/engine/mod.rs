@@ -19,14 +19,11 @@ mod batch;
 #[cfg(test)]
 mod conformance;
 mod error;
-pub mod fjall;
-pub mod fjall_files;
-mod fjall_journal;
-pub mod fjall_shadow;
 pub mod memory;
 pub mod redb;
 #[cfg(test)]
 mod tests;
+pub mod tree;
 
 pub use batch::{EngineBatch, EngineOperation};
 pub use error::EngineError;

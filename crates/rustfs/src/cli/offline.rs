@@ -1,7 +1,5 @@
 //! The flags of the commands that look at drives while no server runs on them.
 
-use std::path::PathBuf;
-
 use clap::Args;
 
 /// What `rustfs inspect` takes.
@@ -14,10 +12,6 @@ pub struct InspectArguments {
     /// Say everything as JSON
     #[arg(long)]
     pub json: bool,
-
-    /// A folder for a copy of what must be written to be read (some MiB a drive) [default: the system's for temporary files]
-    #[arg(long, value_name = "FOLDER")]
-    pub scratch: Option<PathBuf>,
 }
 
 /// What `rustfs salvage` takes.

@@ -1,16 +1,14 @@
 //! The two commands that look at drives, from their words to their exit codes: 0 where all is well, 1 where something was
 //! found (or did not come back), 2 where it could not be done.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use env::Env;
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
-use super::drives::OfflineError;
 use super::progress::ProgressLine;
-use super::{Inspection, inspect, text};
+use super::{inspect, text};
 use crate::cli::{InspectArguments, SalvageArguments};
 use crate::salvage::{self, Salvage};
 use crate::volumes;
@@ -30,7 +28,8 @@ pub(crate) struct Said {
 pub(crate) fn run_inspect(runtime: &Runtime, arguments: &InspectArguments) -> Said {
     let env = env::real::env(runtime.handle());
     let inspected = expand(&arguments.volumes).and_then(|paths| {
-        let looked = runtime.block_on(inspect_with_scratch(&env, &paths, arguments.scratch.as_deref()));
+        let mut progress = ProgressLine::new(std::sync::Arc::clone(&env.clock));
+        let looked = runtime.block_on(inspect(&env, &paths, &mut progress));
         looked.map_err(|error| error.to_string())
     });
     match inspected {
@@ -83,20 +82,4 @@ fn expand(words: &[String]) -> Result<Vec<PathBuf>, String> {
     let here =
         std::env::current_dir().map_err(|error| format!("the current folder is not known: {error}"))?;
     volumes::expand(words, &here).map_err(|error| error.to_string())
-}
-
-async fn inspect_with_scratch(
-    env: &Env,
-    paths: &[PathBuf],
-    scratch: Option<&Path>,
-) -> Result<Inspection, OfflineError> {
-    let above = scratch.map_or_else(std::env::temp_dir, Path::to_owned);
-    let scratch = above.join(format!("rustfs-inspect-{}-{:016x}", std::process::id(), env.random.number()));
-    let made = env.disk.create_directories(&scratch).await;
-    made.map_err(|source| OfflineError::Scratch { path: scratch.clone(), source })?;
-    let mut progress = ProgressLine::new(std::sync::Arc::clone(&env.clock));
-    let inspected = inspect(env, paths, &scratch, &mut progress).await;
-    // What is left there is a copy.
-    let _ = env.disk.remove_directory(&scratch).await;
-    inspected
 }

@@ -39,14 +39,6 @@ pub enum OfflineError {
         /// What the operating system says.
         source: io::Error,
     },
-    /// No room for copies.
-    #[error("{} can't be made: {source}. Name another folder with --scratch", path.display())]
-    Scratch {
-        /// The folder.
-        path: PathBuf,
-        /// What the operating system says.
-        source: io::Error,
-    },
 }
 
 /// Drives of one store, locked against servers.

@@ -18,9 +18,9 @@ pub(crate) fn report_faults(drive: &Path, is_refilling: bool, meta: &OfflineMeta
     for fault in &meta.faults {
         match fault {
             OfflineMetaFault::Log(error) => report_log(drive, error, findings),
-            OfflineMetaFault::EngineFile(file) => {
-                let kind = if file.is_torn { Kind::Torn } else { META_DAMAGED };
-                findings.file(kind, drive, &file.path, file.offset_bytes, file.reason.clone());
+            OfflineMetaFault::EngineFile(damage) => {
+                let at = Some(damage.offset_bytes);
+                findings.file(META_DAMAGED, drive, &damage.path, at, damage.reason.clone());
             }
             OfflineMetaFault::Engine { path, reason } => {
                 findings.file(META_DAMAGED, drive, path, None, reason.clone());

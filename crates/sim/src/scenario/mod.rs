@@ -246,7 +246,7 @@ impl Case {
     /// The world as it is before the act.
     fn before(self, is_faulty: bool, trace: Trace) -> (World, RefCell<Oracle>) {
         let world = World::new(self.seed, self.drives, trace);
-        let oracle = RefCell::new(Oracle::default());
+        let oracle = RefCell::new(Oracle::new(world.simulation.disks()));
         if self.scenario != Scenario::FirstStart {
             let ending = world.simulation.run(async |env| {
                 let Some(server) = run::start(&world, &env, &oracle).await else { return };

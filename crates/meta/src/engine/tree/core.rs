@@ -1,0 +1,589 @@
+//! What an engine's readers, its writer and its maintenance share.
+//!
+//! Locks, in the order in which they may be held together: `compacting` or `flushing`, `manifest`, `head`, `state`. Only
+//! `flushing`, `compacting` and `manifest` are held while the drive is waited for.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use bytes::Bytes;
+use env::Env;
+use env::blocking::BlockingDisk;
+use model::ids::{DriveId, PartitionId};
+use parking_lot::{Mutex, RwLock};
+use tracing::{error, warn};
+
+use super::TreeOptions;
+use super::cache::BlockCache;
+use super::compaction::{self, Weight};
+use super::file::{FileFault, RowFile, number_of};
+use super::leaf::{LeafWriter, Workshop};
+use super::manifest::{MANIFEST, Manifest};
+use super::memtable::{MemoryCursor, Memtable};
+use super::merge::{Merge, Source};
+use super::run::{Blocks, Run, RunCursor};
+use super::snapshot::TreeSnapshot;
+use super::version::{Edit, Version};
+use crate::engine::{EngineBatch, EngineError, EngineStatistics};
+
+/// More frozen memtables than this are not waiting for their file: whoever writes waits instead.
+const FROZEN_MAX: usize = 1;
+/// With more runs in a keyspace whoever writes waits until there are fewer.
+const RUNS_MAX: usize = 48;
+
+/// Whether anything on the drive may be changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    ReadWrite,
+    LookOnly,
+}
+
+/// What readers begin with.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    active: Arc<Memtable>,
+    /// Memtables that are being written to files, the newest first.
+    frozen: Vec<Arc<Memtable>>,
+    pub(super) version: Arc<Version>,
+}
+
+impl State {
+    /// The newest first.
+    pub(super) fn memtables(&self) -> impl Iterator<Item = &Arc<Memtable>> {
+        std::iter::once(&self.active).chain(&self.frozen)
+    }
+}
+
+/// Batches and who reads them.
+#[derive(Debug, Default)]
+struct Head {
+    /// Of the newest batch.
+    sequence: u64,
+    /// How many snapshots read at a sequence.
+    snapshots: BTreeMap<u64, u32>,
+}
+
+/// See the module.
+pub(super) struct Core {
+    env: Env,
+    disk: Arc<dyn BlockingDisk>,
+    directory: PathBuf,
+    drive: DriveId,
+    options: TreeOptions,
+    mode: Mode,
+    pub(super) cache: Arc<BlockCache>,
+    head: Mutex<Head>,
+    state: RwLock<Arc<State>>,
+    manifest: Mutex<()>,
+    flushing: Mutex<()>,
+    compacting: Mutex<()>,
+    /// Files that no version needs, until nobody reads them any more.
+    obsolete: Mutex<Vec<Arc<RowFile>>>,
+    next_file: AtomicU64,
+    next_run: AtomicU64,
+    maintaining: AtomicBool,
+    poisoned: AtomicBool,
+    closed: AtomicBool,
+}
+
+impl Core {
+    pub(super) fn open(
+        env: &Env,
+        drive: DriveId,
+        directory: &Path,
+        options: TreeOptions,
+        mode: Mode,
+    ) -> Result<Self, EngineError> {
+        let core = Core {
+            env: env.clone(),
+            disk: env.disk.blocking(),
+            directory: directory.to_owned(),
+            drive,
+            options,
+            mode,
+            cache: Arc::new(BlockCache::new(options.cache_bytes)),
+            head: Mutex::default(),
+            state: RwLock::default(),
+            manifest: Mutex::default(),
+            flushing: Mutex::default(),
+            compacting: Mutex::default(),
+            obsolete: Mutex::default(),
+            next_file: AtomicU64::new(1),
+            next_run: AtomicU64::new(1),
+            maintaining: AtomicBool::new(false),
+            poisoned: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+        };
+        core.load().map_err(|fault| core.failed("open", fault))?;
+        Ok(core)
+    }
+
+    /// Takes what the manifest names and removes the rest.
+    fn load(&self) -> Result<(), FileFault> {
+        if self.mode == Mode::ReadWrite {
+            self.disk.create_directories(&self.directory)?;
+        }
+        let entries = self.disk.list(&self.directory)?;
+        let files: Vec<u64> = entries.iter().filter_map(|entry| number_of(&entry.name)).collect();
+        let manifest = match Manifest::read(&*self.disk, &self.directory, self.drive)? {
+            Some(manifest) => manifest,
+            None => self.begin(entries.iter().map(|entry| entry.name.as_str()))?,
+        };
+        let next_run = || self.next_run();
+        let version = Version::open(&manifest, &*self.disk, &self.directory, self.drive, &next_run)?;
+        let newest = files.iter().max().map_or(0, |newest| newest + 1);
+        self.next_file.store(manifest.next_file.max(newest), Ordering::Relaxed);
+        if self.mode == Mode::ReadWrite {
+            let needed = version.files();
+            for number in files.into_iter().filter(|number| !needed.contains_key(number)) {
+                self.disk.remove(&self.directory.join(super::file::name_of(number)))?;
+            }
+        }
+        *self.state.write() = Arc::new(State { version: Arc::new(version), ..State::default() });
+        Ok(())
+    }
+
+    /// A new engine, where nothing else is: a folder that holds something has lost its manifest, or is another engine's.
+    fn begin<'a>(&self, mut names: impl Iterator<Item = &'a str>) -> Result<Manifest, FileFault> {
+        let temporary = format!("{MANIFEST}.new");
+        if self.mode == Mode::LookOnly || names.any(|name| name != temporary) {
+            let reason = "it is not there, or the folder is that of another engine (stores made by development \
+                          versions before this engine can't be opened: copy the objects out with that version)";
+            return Err(super::damage::damaged(&self.directory.join(MANIFEST), 0, reason).into());
+        }
+        let manifest = Manifest { next_file: 1, keyspaces: Vec::new() };
+        manifest.write(&*self.disk, &self.directory, self.drive)?;
+        Ok(manifest)
+    }
+
+    pub(super) fn place(&self) -> String {
+        self.directory.display().to_string()
+    }
+
+    pub(super) fn failed(&self, action: &'static str, source: impl Into<FileFault>) -> EngineError {
+        EngineError::Failed { place: self.place(), action, source: Box::new(source.into()) }
+    }
+
+    /// A failure to write: what of it is on the drive is unknown, so nothing more is written.
+    fn poison(&self, action: &'static str, source: impl Into<FileFault>) -> EngineError {
+        self.poisoned.store(true, Ordering::Relaxed);
+        self.failed(action, source)
+    }
+
+    fn check_open(&self) -> Result<(), EngineError> {
+        match self.closed.load(Ordering::Acquire) {
+            true => Err(EngineError::Closed { place: self.place() }),
+            false => Ok(()),
+        }
+    }
+
+    fn check_writable(&self) -> Result<(), EngineError> {
+        self.check_open()?;
+        match self.poisoned.load(Ordering::Relaxed) {
+            true => Err(EngineError::Poisoned { place: self.place() }),
+            false => Ok(()),
+        }
+    }
+
+    fn state(&self) -> Arc<State> {
+        Arc::clone(&self.state.read())
+    }
+
+    fn next_run(&self) -> u64 {
+        self.next_run.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(super) fn get(&self, keyspace: PartitionId, key: &[u8]) -> Result<Option<Bytes>, EngineError> {
+        self.check_open()?;
+        self.get_in(&self.state(), keyspace, key, u64::MAX)
+    }
+
+    pub(super) fn get_in(
+        &self,
+        state: &State,
+        keyspace: PartitionId,
+        key: &[u8],
+        sequence: u64,
+    ) -> Result<Option<Bytes>, EngineError> {
+        for memtable in state.memtables() {
+            if let Some(value) = memtable.get(keyspace, key, sequence) {
+                return Ok(value);
+            }
+        }
+        let found = state.version.get(&self.cache, keyspace, key);
+        found.map_err(|fault| self.failed("read", fault))
+    }
+
+    pub(super) fn snapshot(self: &Arc<Self>, keyspace: PartitionId) -> Result<TreeSnapshot, EngineError> {
+        self.check_open()?;
+        // Under one lock with writing: the sequence is that of a whole batch, and its versions stay from here on.
+        let mut head = self.head.lock();
+        let sequence = head.sequence;
+        *head.snapshots.entry(sequence).or_default() += 1;
+        let state = self.state();
+        drop(head);
+        Ok(TreeSnapshot { core: Arc::clone(self), keyspace, sequence, state })
+    }
+
+    pub(super) fn snapshot_is_gone(&self, sequence: u64) {
+        let mut head = self.head.lock();
+        if let Some(count) = head.snapshots.get_mut(&sequence) {
+            *count -= 1;
+            if *count == 0 {
+                head.snapshots.remove(&sequence);
+            }
+        }
+    }
+
+    pub(super) fn write(self: &Arc<Self>, batch: &EngineBatch) -> Result<(), EngineError> {
+        self.check_writable()?;
+        let mut head = self.head.lock();
+        let sequence = head.sequence + 1;
+        let active = Arc::clone(&self.state.read().active);
+        active.write(batch, sequence, head.snapshots.last_key_value().map(|(sequence, _)| *sequence));
+        head.sequence = sequence;
+        let is_full = active.size_bytes() as u64 > self.options.memtable_bytes / 2;
+        if !is_full || self.mode == Mode::LookOnly {
+            return Ok(());
+        }
+        self.freeze(&head);
+        drop(head);
+        self.keep_up()
+    }
+
+    /// Puts an empty memtable in the place of the one that is written to. `_head`: nobody writes meanwhile.
+    fn freeze(&self, _head: &Head) {
+        let mut state = self.state.write();
+        if state.active.is_empty() {
+            return;
+        }
+        let frozen = std::iter::once(&state.active).chain(&state.frozen).cloned().collect();
+        *state = Arc::new(State { active: Arc::default(), frozen, version: Arc::clone(&state.version) });
+    }
+
+    /// Lets what is frozen be written, beside whoever writes as long as that keeps up.
+    fn keep_up(self: &Arc<Self>) -> Result<(), EngineError> {
+        let state = self.state();
+        if state.frozen.len() > FROZEN_MAX {
+            self.flush()?;
+        }
+        if state.version.keyspaces().any(|(_, runs)| runs.len() > RUNS_MAX) {
+            self.compact_due();
+        }
+        self.maintain_beside();
+        Ok(())
+    }
+
+    fn maintain_beside(self: &Arc<Self>) {
+        if self.maintaining.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let there = Arc::clone(self);
+        let work = async move { there.maintain() };
+        if self.env.spawn.thread("rustfs-rows", Box::pin(work)).is_err() {
+            self.maintaining.store(false, Ordering::Release);
+            warn!(engine = %self.place(), "there is no thread to write rows to files: they stay in memory for now");
+        }
+    }
+
+    /// Writes what is frozen and merges what is due, until neither is left.
+    fn maintain(&self) {
+        loop {
+            if let Err(failure) = self.flush() {
+                // The engine takes no more writes, so whoever writes next is told.
+                error!(engine = %self.place(), failure = %with_source(&failure), "rows could not be written to a file");
+            }
+            let is_done = self.check_writable().is_err() || !self.compact_one();
+            if is_done {
+                self.maintaining.store(false, Ordering::Release);
+                // What was frozen since, by somebody who saw that maintenance was under way, is not left behind.
+                let is_left = self.check_writable().is_ok() && !self.state().frozen.is_empty();
+                if !is_left || self.maintaining.swap(true, Ordering::AcqRel) {
+                    return;
+                }
+            }
+        }
+    }
+
+    pub(super) fn persist(self: &Arc<Self>) -> Result<(), EngineError> {
+        self.check_writable()?;
+        if self.mode == Mode::LookOnly {
+            return Ok(());
+        }
+        self.freeze(&self.head.lock());
+        self.flush()?;
+        self.remove_obsolete();
+        let version = Arc::clone(&self.state().version);
+        if version.keyspaces().any(|(_, runs)| due_in(runs) > 0) {
+            self.maintain_beside();
+        }
+        Ok(())
+    }
+
+    /// Writes all frozen memtables to files, the oldest first. When it returns they are durable.
+    fn flush(&self) -> Result<(), EngineError> {
+        let _flushing = self.flushing.lock();
+        loop {
+            let state = self.state();
+            let Some(oldest) = state.frozen.last() else {
+                return Ok(());
+            };
+            self.check_writable()?;
+            self.flush_one(oldest, &state.version)?;
+        }
+    }
+
+    fn flush_one(&self, memtable: &Arc<Memtable>, version: &Version) -> Result<(), EngineError> {
+        let next_number = || self.next_file.fetch_add(1, Ordering::Relaxed);
+        let workshop = self.workshop(&next_number);
+        let mut writer = LeafWriter::new(&workshop);
+        for keyspace in memtable.keyspaces() {
+            let Some(rows) = memtable.keyspace(keyspace) else {
+                continue;
+            };
+            // Where there are no older rows there is nothing to remove.
+            let keeps_removed = !version.runs(keyspace).is_empty();
+            let mut cursor = MemoryCursor::new(rows, Bound::Unbounded, u64::MAX);
+            while let Some(row) = cursor.row() {
+                if keeps_removed || row.1.is_some() {
+                    writer.add(keyspace, row).map_err(|error| self.poison("write rows", error))?;
+                }
+                cursor.advance();
+            }
+        }
+        let files = writer.finish().map_err(|error| self.poison("write rows", error))?;
+        self.commit(&Edit::Flushed(memtable.keyspaces(), files), Some(memtable))
+    }
+
+    fn workshop<'a>(&'a self, next_number: &'a (dyn Fn() -> u64 + Sync)) -> Workshop<'a> {
+        Workshop {
+            disk: &*self.disk,
+            random: &*self.env.random,
+            directory: &self.directory,
+            drive: self.drive,
+            next_number,
+        }
+    }
+
+    /// Makes a change durable, then visible. `flushed`: the memtable whose rows are in files with it.
+    fn commit(&self, edit: &Edit, flushed: Option<&Arc<Memtable>>) -> Result<(), EngineError> {
+        let _manifest = self.manifest.lock();
+        let before = Arc::clone(&self.state().version);
+        let after = before.after(edit, &|| self.next_run());
+        if self.mode == Mode::ReadWrite {
+            let manifest = after.manifest(self.next_file.load(Ordering::Relaxed));
+            let written = manifest.write(&*self.disk, &self.directory, self.drive);
+            written.map_err(|error| self.poison("replace its manifest", error))?;
+        }
+        self.set_obsolete(&before, &after, edit);
+        let mut state = self.state.write();
+        let is_left =
+            |memtable: &&Arc<Memtable>| flushed.is_none_or(|flushed| !Arc::ptr_eq(memtable, flushed));
+        let frozen = state.frozen.iter().filter(is_left).cloned().collect();
+        *state = Arc::new(State { active: Arc::clone(&state.active), frozen, version: Arc::new(after) });
+        Ok(())
+    }
+
+    /// Remembers the files that a change has left without use.
+    fn set_obsolete(&self, before: &Version, after: &Version, edit: &Edit) {
+        let needed = after.files();
+        let mut had = before.files();
+        if let Edit::Merged(_, _, files) = edit {
+            // Its keyspace may have been dropped meanwhile.
+            had.extend(files.iter().map(|file| (file.number, Arc::clone(file))));
+        }
+        had.retain(|number, _| !needed.contains_key(number));
+        self.obsolete.lock().extend(had.into_values());
+    }
+
+    /// Removes the files that nobody reads any more.
+    pub(super) fn remove_obsolete(&self) {
+        if self.mode == Mode::LookOnly {
+            return;
+        }
+        let mut obsolete = self.obsolete.lock();
+        let (unread, read) = std::mem::take(&mut *obsolete)
+            .into_iter()
+            .partition::<Vec<_>, _>(|file| Arc::strong_count(file) == 1);
+        *obsolete = read;
+        drop(obsolete);
+        for file in unread {
+            if let Err(error) = self.disk.remove(&file.path) {
+                warn!(path = %file.path.display(), %error, "a file of rows that is no longer needed stays until the next start");
+            }
+        }
+    }
+
+    /// Merges all that is due.
+    fn compact_due(&self) {
+        while self.check_writable().is_ok() && self.compact_one() {}
+    }
+
+    /// Merges the runs of the keyspace that needs it most; false where none does, or it failed.
+    fn compact_one(&self) -> bool {
+        let _compacting = self.compacting.lock();
+        if self.check_writable().is_err() {
+            return false;
+        }
+        let version = Arc::clone(&self.state().version);
+        let due = version.keyspaces().map(|(keyspace, runs)| (due_in(runs), runs.len(), keyspace));
+        let most = due.filter(|(count, ..)| *count > 0).max();
+        drop(version);
+        let Some((count, _, keyspace)) = most else {
+            return false;
+        };
+        match self.merge(keyspace, count) {
+            Ok(()) => true,
+            Err(failure) => {
+                warn!(engine = %self.place(), failure = %with_source(&failure), "rows could not be merged");
+                false
+            }
+        }
+    }
+
+    pub(super) fn compact(self: &Arc<Self>, keyspace: PartitionId) -> Result<(), EngineError> {
+        self.persist()?;
+        let _compacting = self.compacting.lock();
+        let state = self.state();
+        let runs = state.version.runs(keyspace);
+        let (count, removed) = (runs.len(), runs.iter().map(|run| run.removed).sum::<u64>());
+        drop(state);
+        if count > 1 || removed > 0 { self.merge(keyspace, count) } else { Ok(()) }
+    }
+
+    /// Merges the newest runs of a keyspace into one. Whoever calls holds `compacting`.
+    fn merge(&self, keyspace: PartitionId, count: usize) -> Result<(), EngineError> {
+        let state = self.state();
+        let all = state.version.runs(keyspace);
+        let runs: Vec<Arc<Run>> = all.iter().take(count).cloned().collect();
+        let keeps_removed = count < all.len();
+        drop(state);
+        let merged = runs.iter().map(|run| run.id).collect();
+        let files = self.write_merged(keyspace, runs, keeps_removed)?;
+        self.commit(&Edit::Merged(keyspace, merged, files), None)?;
+        self.remove_obsolete();
+        Ok(())
+    }
+
+    fn write_merged(
+        &self,
+        keyspace: PartitionId,
+        runs: Vec<Arc<Run>>,
+        keeps_removed: bool,
+    ) -> Result<Vec<Arc<RowFile>>, EngineError> {
+        let next_number = || self.next_file.fetch_add(1, Ordering::Relaxed);
+        let workshop = self.workshop(&next_number);
+        let mut writer = LeafWriter::new(&workshop);
+        match self.copy_merged(keyspace, runs, keeps_removed, &mut writer) {
+            Ok(()) => writer.finish().map_err(|error| self.not_merged(error)),
+            Err(failure) => {
+                writer.give_up();
+                Err(failure)
+            }
+        }
+    }
+
+    fn copy_merged(
+        &self,
+        keyspace: PartitionId,
+        runs: Vec<Arc<Run>>,
+        keeps_removed: bool,
+        writer: &mut LeafWriter<'_>,
+    ) -> Result<(), EngineError> {
+        let read_failed = |fault: FileFault| self.failed("read", fault);
+        let mut sources = Vec::with_capacity(runs.len());
+        for run in runs {
+            let cursor = RunCursor::new(run, Blocks::Ahead, Bound::Unbounded).map_err(read_failed)?;
+            sources.push(Source::Run(Box::new(cursor)));
+        }
+        let mut merge = Merge::new(sources);
+        while let Some(row) = merge.row() {
+            if keeps_removed || row.1.is_some() {
+                writer.add(keyspace, row).map_err(|error| self.not_merged(error))?;
+            }
+            merge.advance().map_err(read_failed)?;
+            self.check_open()?;
+        }
+        Ok(())
+    }
+
+    /// A merge may fail for want of room: everything is as it was. After another failure the drive can't be trusted.
+    fn not_merged(&self, error: std::io::Error) -> EngineError {
+        match error.kind() {
+            std::io::ErrorKind::StorageFull => self.failed("merge rows", error),
+            _ => self.poison("merge rows", error),
+        }
+    }
+
+    pub(super) fn drop_keyspace(self: &Arc<Self>, keyspace: PartitionId) -> Result<(), EngineError> {
+        self.persist()?;
+        if self.mode == Mode::LookOnly {
+            self.state().active.remove_keyspace(keyspace);
+        }
+        self.commit(&Edit::Dropped(keyspace), None)?;
+        self.remove_obsolete();
+        Ok(())
+    }
+
+    pub(super) fn rows_about(&self, keyspace: PartitionId) -> Result<u64, EngineError> {
+        self.check_open()?;
+        let state = self.state();
+        let in_files: u64 = state.version.runs(keyspace).iter().map(|run| run.rows).sum();
+        let in_memory: usize =
+            state.memtables().filter_map(|table| table.keyspace(keyspace)).map(|rows| rows.len()).sum();
+        Ok(in_files + in_memory as u64)
+    }
+
+    pub(super) fn keyspaces(&self) -> Result<Vec<PartitionId>, EngineError> {
+        self.check_open()?;
+        let state = self.state();
+        let in_files = state.version.keyspaces().map(|(keyspace, _)| keyspace);
+        let mut keyspaces: Vec<_> = state.memtables().flat_map(|table| table.keyspaces()).collect();
+        keyspaces.extend(in_files);
+        keyspaces.sort_unstable();
+        keyspaces.dedup();
+        Ok(keyspaces)
+    }
+
+    pub(super) fn statistics(&self) -> Result<EngineStatistics, EngineError> {
+        let keyspaces = self.keyspaces()?.len() as u32;
+        let state = self.state();
+        let disk_bytes = state.version.files().values().map(|file| file.size_bytes).sum();
+        let in_memory: usize = state.memtables().map(|table| table.size_bytes()).sum();
+        let memory_bytes = in_memory as u64 + self.cache.size_bytes();
+        Ok(EngineStatistics { disk_bytes, memory_bytes, keyspaces })
+    }
+
+    pub(super) fn close(self: &Arc<Self>) -> Result<(), EngineError> {
+        self.check_open()?;
+        let persisted = self.persist();
+        self.stop();
+        *self.state.write() = Arc::default();
+        self.remove_obsolete();
+        self.cache.clear();
+        persisted
+    }
+}
+
+impl Core {
+    /// Takes no more calls. When it returns nobody changes anything on the drive any more: whoever merges or writes a file
+    /// has ended, or has seen that it is closed.
+    pub(super) fn stop(&self) {
+        self.closed.store(true, Ordering::Release);
+        let _compacting = self.compacting.lock();
+        let _flushing = self.flushing.lock();
+    }
+}
+
+fn due_in(runs: &[Arc<Run>]) -> usize {
+    let weights: Vec<Weight> = runs.iter().map(Weight::of).collect();
+    compaction::due(&weights)
+}
+
+fn with_source(error: &EngineError) -> String {
+    let source = std::error::Error::source(error);
+    source.map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
+}
