@@ -93,10 +93,13 @@ impl<'a> LeafWriter<'a> {
         if self.block.size_bytes() >= BLOCK_TARGET_BYTES { self.end_block() } else { Ok(()) }
     }
 
-    /// Ends the last leaf and file; the files are durable then, but for their names.
+    /// Ends the last leaf and file; the files and their names are durable then, so that a manifest may name them.
     pub(super) fn finish(mut self) -> io::Result<Vec<Arc<RowFile>>> {
         self.end_leaf()?;
         self.end_file()?;
+        if !self.finished.is_empty() {
+            self.workshop.disk.sync_directory(self.workshop.directory)?;
+        }
         Ok(self.finished)
     }
 

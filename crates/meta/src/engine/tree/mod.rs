@@ -5,7 +5,7 @@
 //! rows and replaces the manifest.
 //!
 //! Always:
-//! - A file is durable, and its name with the manifest, before anything refers to it. The manifest is replaced as a whole:
+//! - A file and its name are durable before the manifest refers to it. The manifest is replaced as a whole:
 //!   so after a crash there are all batches up to some persist or flush, none after.
 //! - What the manifest does not name does not count, and is removed at the next start.
 //! - Readers see a [`version::Version`] and memtables that stay as they are while they read. A file goes when nobody reads
@@ -40,6 +40,7 @@ mod run;
 mod snapshot;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 mod version;
 
 pub use check::check_files;
