@@ -210,3 +210,27 @@ fn room_is_told_for_directories_and_files() {
         assert_eq!(kind(env.disk.space(&root.join("no")).await), Some(ErrorKind::NotFound));
     });
 }
+
+#[test]
+fn who_waits_on_the_spot_finds_the_same_files() {
+    on_every_disk(async |env, root, options| {
+        create(&*env.disk, &root.join("there"), options, "before").await;
+        let disk = env.disk.blocking();
+        assert_eq!(disk.open(&root.join("there")).unwrap().read_at(2, 100).unwrap(), "fore");
+        let folder = root.join("a/b");
+        disk.create_directories(&folder).unwrap();
+        let file = disk.create(&folder.join("f")).unwrap();
+        assert_eq!(kind(disk.create(&folder.join("f"))), Some(ErrorKind::AlreadyExists));
+        file.write_at(3, Bytes::from_static(b"hole")).unwrap();
+        file.sync().unwrap();
+        assert_eq!((file.len().unwrap(), file.read_at(0, 5).unwrap()), (7, Bytes::from_static(b"\0\0\0ho")));
+        disk.rename(&folder.join("f"), &folder.join("g")).unwrap();
+        disk.sync_directory(&folder).unwrap();
+        assert_eq!(names(&*env.disk, &folder).await, ["g"]);
+        assert_eq!(disk.list(&folder).unwrap(), env.disk.list(&folder).await.unwrap());
+        crate::blocking::replace_file(&*disk, &folder.join("g"), Bytes::from_static(b"new")).unwrap();
+        assert_eq!(crate::read_file(&*env.disk, &folder.join("g"), 10).await.unwrap(), "new");
+        disk.remove(&folder.join("g")).unwrap();
+        assert_eq!(kind(disk.open(&folder.join("g"))), Some(ErrorKind::NotFound));
+    });
+}

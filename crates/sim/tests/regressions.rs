@@ -25,6 +25,13 @@ fn a_shard_file_that_a_crash_cut_off_is_removed() {
     }
 }
 
+/// A power cut kept the new manifest of an engine and not the names of the files that it names.
+#[test]
+fn a_manifest_never_names_a_file_whose_name_a_power_cut_can_take() {
+    assert_point_holds(Scenario::LogRoll, 2, 1, 136..=140);
+    assert_point_holds(Scenario::LogRoll, 2, 1, 430..=434);
+}
+
 /// Seed 57 refuses a put at its commit while a drive hangs; the others have one or two drives, of which one hangs.
 #[test]
 fn nothing_waits_without_end_for_a_drive_that_never_answers() {

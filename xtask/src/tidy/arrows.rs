@@ -27,7 +27,7 @@ const OURS: &[(&str, &[&str])] = &[
 /// Of others' crates, those that only some of ours may name, so that what they are for stays in one place.
 const OTHERS: &[(&[&str], &[&str])] = &[
     (&["hyper", "hyper-util", "http", "http-body", "http-body-util"], &["s3", "admin", "rustfs", "fuzz"]),
-    (&["raft", "raft-proto", "protobuf", "fjall", "redb"], &["meta"]),
+    (&["raft", "raft-proto", "protobuf", "redb", "lz4_flex", "quick_cache"], &["meta"]),
     (&["clap", "mimalloc"], &["rustfs", "bench"]),
 ];
 
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn naming_a_reserved_crate_is_found() {
-        for (name, dependency) in [("object", "hyper"), ("blob", "fjall"), ("s3", "clap"), ("worker", "raft")]
+        for (name, dependency) in [("object", "hyper"), ("blob", "redb"), ("s3", "clap"), ("worker", "raft")]
         {
             assert_eq!(findings(&metadata(&[(name, &[dependency])])).len(), 1, "{name} {dependency}");
         }

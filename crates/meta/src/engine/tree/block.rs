@@ -8,7 +8,7 @@ use bytes::Bytes;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Rows are cut into blocks of about so many bytes; a longer row has a block of its own.
-pub(super) const BLOCK_TARGET_BYTES: usize = 8 << 10;
+pub(super) const BLOCK_TARGET_BYTES: usize = 4 << 10;
 /// Bytes of a sealed block besides its rows: kind and length in front, checksum behind.
 const SEAL_BYTES: usize = 5 + 8;
 /// Bytes in front of a row's key.

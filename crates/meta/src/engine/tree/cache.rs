@@ -40,7 +40,6 @@ pub(super) struct BlockCache {
 
 impl BlockCache {
     pub(super) fn new(bytes: u64) -> Self {
-        // Half a block each is what to expect of a mixture of blocks, indexes and filters.
         let items = (bytes / (4 << 10)).max(16) as usize;
         BlockCache { kept: Cache::with_weighter(items, bytes, KeptBytes) }
     }

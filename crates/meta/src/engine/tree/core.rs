@@ -270,7 +270,7 @@ impl Core {
             self.flush()?;
         }
         if state.version.keyspaces().any(|(_, runs)| runs.len() > RUNS_MAX) {
-            self.compact_due();
+            self.compact_one();
         }
         self.maintain_beside();
         Ok(())

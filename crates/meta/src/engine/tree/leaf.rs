@@ -15,8 +15,9 @@ use super::block::{BLOCK_TARGET_BYTES, BlockBuilder, Row, seal};
 use super::file::{FileWriter, Identity, Leaf, Place, RowFile, encode_place};
 use super::filter;
 
-/// Index and filter of a leaf of so many bytes are small enough to be read and kept as a whole.
-const LEAF_TARGET_BYTES: u64 = 1 << 20;
+/// Index and filter of a leaf of so many bytes are a few KiB each, read and kept as a whole: a seek that finds nothing in
+/// memory reads little more than its row.
+const LEAF_TARGET_BYTES: u64 = 128 << 10;
 /// Files of so many bytes are neither many nor kept long by one row.
 const FILE_TARGET_BYTES: u64 = 64 << 20;
 

@@ -11,6 +11,7 @@ use super::block::{Block, Row};
 use super::cache::BlockCache;
 use super::file::{FileFault, Leaf, Place, RowFile, decode_place};
 use super::filter;
+use super::manifest::Piece;
 
 /// Whoever merges runs reads so many bytes at a time.
 const AHEAD_BYTES: usize = 128 << 10;
@@ -34,6 +35,8 @@ pub(super) struct Run {
     /// Tells it from the other runs of the engine while it is open.
     pub(super) id: u64,
     pub(super) leaves: Vec<LeafRef>,
+    /// The leaves as the manifest names them, and the file of each piece: few, however many leaves there are.
+    pub(super) pieces: Vec<(Piece, Arc<RowFile>)>,
     /// Bytes, rows, and removed ones of these, over all leaves.
     pub(super) size_bytes: u64,
     pub(super) rows: u64,
@@ -45,7 +48,7 @@ impl Run {
         let sum = |of: fn(&Leaf) -> u64| leaves.iter().filter_map(LeafRef::get).map(of).sum();
         let (size_bytes, rows, removed) =
             (sum(Leaf::size_bytes), sum(|leaf| leaf.rows), sum(|leaf| leaf.removed));
-        Run { id, leaves, size_bytes, rows, removed }
+        Run { id, pieces: pieces_of(&leaves), leaves, size_bytes, rows, removed }
     }
 
     /// The first leaf that may hold `key` or what follows it.
@@ -95,6 +98,18 @@ impl Run {
             _ => None,
         })
     }
+}
+
+fn pieces_of(leaves: &[LeafRef]) -> Vec<(Piece, Arc<RowFile>)> {
+    let mut pieces: Vec<(Piece, Arc<RowFile>)> = Vec::new();
+    for leaf in leaves {
+        let (file, at) = (leaf.file.number, leaf.leaf as u32);
+        match pieces.last_mut() {
+            Some((last, _)) if last.file == file && last.first + last.count == at => last.count += 1,
+            _ => pieces.push((Piece { file, first: at, count: 1 }, Arc::clone(&leaf.file))),
+        }
+    }
+    pieces
 }
 
 /// How a cursor comes to its blocks.

@@ -144,13 +144,8 @@ impl Core {
         }
     }
 
-    /// Merges all that is due.
-    pub(super) fn compact_due(&self) {
-        while self.check_writable().is_ok() && self.compact_one() {}
-    }
-
     /// Merges the runs of the keyspace that needs it most; false where none does, or it failed.
-    fn compact_one(&self) -> bool {
+    pub(super) fn compact_one(&self) -> bool {
         let _compacting = self.compacting.lock();
         if self.check_writable().is_err() {
             return false;

@@ -91,7 +91,9 @@ impl Version {
 
     /// As a manifest says it.
     pub(super) fn manifest(&self, next_file: u64) -> Manifest {
-        let runs = |runs: &Vec<Arc<Run>>| runs.iter().map(|run| pieces_of(run)).collect();
+        let runs = |runs: &Vec<Arc<Run>>| {
+            runs.iter().map(|run| run.pieces.iter().map(|(piece, _)| *piece).collect()).collect()
+        };
         let keyspaces = self.keyspaces.iter().map(|(keyspace, of)| (*keyspace, runs(of)));
         Manifest { next_file, keyspaces: keyspaces.collect() }
     }
@@ -124,8 +126,8 @@ impl Version {
 
     /// The files that it needs, by number.
     pub(super) fn files(&self) -> BTreeMap<u64, Arc<RowFile>> {
-        let leaves = self.keyspaces.values().flatten().flat_map(|run| &run.leaves);
-        leaves.map(|leaf| (leaf.file.number, Arc::clone(&leaf.file))).collect()
+        let pieces = self.keyspaces.values().flatten().flat_map(|run| &run.pieces);
+        pieces.map(|(piece, file)| (piece.file, Arc::clone(file))).collect()
     }
 }
 
@@ -155,16 +157,4 @@ fn leaves_of(
         }
     }
     Some(leaves)
-}
-
-fn pieces_of(run: &Run) -> Vec<Piece> {
-    let mut pieces: Vec<Piece> = Vec::new();
-    for leaf in &run.leaves {
-        let (file, at) = (leaf.file.number, leaf.leaf as u32);
-        match pieces.last_mut() {
-            Some(last) if last.file == file && last.first + last.count == at => last.count += 1,
-            _ => pieces.push(Piece { file, first: at, count: 1 }),
-        }
-    }
-    pieces
 }
