@@ -1,5 +1,6 @@
 //! Sorted rows in one piece of some KiB: the unit that is read, checked, compressed and cached.
 //!
+//! - What all keys of a block begin with stands in it once.
 //! - A block that was parsed gives every row without another check of its own: places out of bounds give none.
 //! - A sealed block proves that it belongs where it lies: its checksum is seeded with its file's salt and its offset.
 //!   `docs/formats/tree.md` draws it.
@@ -11,6 +12,8 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 pub(super) const BLOCK_TARGET_BYTES: usize = 4 << 10;
 /// Bytes of a sealed block besides its rows: kind and length in front, checksum behind.
 const SEAL_BYTES: usize = 5 + 8;
+/// Where the common prefix begins, behind its length.
+const PREFIX_AT: usize = 2;
 /// Bytes in front of a row's key.
 const ROW_HEAD_BYTES: usize = 2 + 4;
 /// A block that does not become smaller by this share is stored as it is.
@@ -49,14 +52,42 @@ impl BlockBuilder {
 
     /// The block, sealed for where it will lie; the builder begins anew.
     pub(super) fn seal(&mut self, seed: u64) -> Vec<u8> {
-        for place in &self.places {
-            self.bytes.extend_from_slice(&place.to_le_bytes());
+        let prefix = self.common_prefix().to_vec();
+        let mut bytes = Vec::with_capacity(self.bytes.len() + self.places.len() * 4 + 16);
+        bytes.extend_from_slice(&(prefix.len() as u16).to_le_bytes());
+        bytes.extend_from_slice(&prefix);
+        let ends = self.places.iter().skip(1).copied().chain([self.bytes.len() as u32]);
+        let mut places = Vec::with_capacity(self.places.len() * 4);
+        for (start, end) in self.places.iter().zip(ends) {
+            places.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
+            let row = self.bytes.get(*start as usize..end as usize).unwrap_or_default();
+            let (head, rest) = row.split_at_checked(ROW_HEAD_BYTES).unwrap_or_default();
+            let (key_len, value_len) = head.split_at_checked(2).unwrap_or_default();
+            let key_len = u16::from_le_bytes(key_len.try_into().unwrap_or_default());
+            bytes.extend_from_slice(&(key_len - prefix.len() as u16).to_le_bytes());
+            bytes.extend_from_slice(value_len);
+            bytes.extend_from_slice(rest.get(prefix.len()..).unwrap_or_default());
         }
-        self.bytes.extend_from_slice(&(self.places.len() as u32).to_le_bytes());
-        let sealed = seal(&self.bytes, seed);
+        bytes.extend_from_slice(&places);
+        bytes.extend_from_slice(&(self.places.len() as u32).to_le_bytes());
         self.bytes.clear();
         self.places.clear();
-        sealed
+        seal(&bytes, seed)
+    }
+
+    /// What the first and the last key begin with, and so all between.
+    fn common_prefix(&self) -> &[u8] {
+        let (first, last) = (self.key_at(self.places.first()), self.key_at(self.places.last()));
+        let same = first.iter().zip(last).take_while(|(left, right)| left == right).count();
+        first.get(..same).unwrap_or_default()
+    }
+
+    fn key_at(&self, place: Option<&u32>) -> &[u8] {
+        let key = |place: usize| {
+            let key_len = u16::from_le_bytes(*self.bytes.get(place..)?.first_chunk()?);
+            self.bytes.get(place + ROW_HEAD_BYTES..)?.get(..usize::from(key_len))
+        };
+        place.and_then(|place| key(*place as usize)).unwrap_or_default()
     }
 }
 
@@ -107,6 +138,8 @@ pub(super) fn unseal(sealed: &Bytes, seed: u64) -> Option<Bytes> {
 #[derive(Clone, Debug)]
 pub(super) struct Block {
     bytes: Bytes,
+    /// Where the common prefix ends; it begins at [`PREFIX_AT`].
+    prefix_end: usize,
     rows: usize,
     /// Where the places of the rows begin.
     places: usize,
@@ -122,7 +155,14 @@ impl Block {
         let count_at = bytes.len().checked_sub(4)?;
         let rows = u32_at(&bytes, count_at)? as usize;
         let places = count_at.checked_sub(rows.checked_mul(4)?)?;
-        Some(Block { bytes, rows, places })
+        let prefix_len = u16::from_le_bytes(*bytes.first_chunk()?);
+        let prefix_end = PREFIX_AT + usize::from(prefix_len);
+        (prefix_end <= places).then_some(Block { bytes, prefix_end, rows, places })
+    }
+
+    /// What all keys begin with.
+    pub(super) fn prefix(&self) -> &[u8] {
+        self.bytes.get(PREFIX_AT..self.prefix_end).unwrap_or_default()
     }
 
     /// How many rows there are.
@@ -134,7 +174,7 @@ impl Block {
         self.bytes.len()
     }
 
-    /// The row at a place.
+    /// The row at a place; its key without the prefix.
     pub(super) fn row(&self, at: usize) -> Option<Row<'_>> {
         let (key, value) = self.bounds(at)?;
         let value = match value {
@@ -150,8 +190,18 @@ impl Block {
         (end <= self.bytes.len()).then(|| self.bytes.slice(start..end))
     }
 
+    /// Whether the row at a place has this key.
+    pub(super) fn has_key(&self, at: usize, key: &[u8]) -> bool {
+        let rest = key.strip_prefix(self.prefix());
+        rest.is_some() && self.row(at).map(|(key, _)| key) == rest
+    }
+
     /// The first row whose key is not below `key`, or the number of rows.
     pub(super) fn seek(&self, key: &[u8]) -> usize {
+        let Some(key) = key.strip_prefix(self.prefix()) else {
+            // A key that begins otherwise lies before all rows or behind them.
+            return if key < self.prefix() { 0 } else { self.rows };
+        };
         let (mut low, mut high) = (0, self.rows);
         while low < high {
             let middle = low + (high - low) / 2;
@@ -189,7 +239,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn rows(block: &Block) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
-        let own = |(key, value): Row<'_>| (key.to_vec(), value.map(<[u8]>::to_vec));
+        let own = |(key, value): Row<'_>| ([block.prefix(), key].concat(), value.map(<[u8]>::to_vec));
         (0..block.len()).map(|at| own(block.row(at).unwrap())).collect()
     }
 
@@ -198,8 +248,11 @@ mod tests {
         fn rows_come_back_and_are_found(
             rows_in: std::collections::BTreeMap<Vec<u8>, Option<Vec<u8>>>,
             wanted: Vec<u8>,
+            prefix in proptest::collection::vec(any::<u8>(), 0..4),
             seed: u64,
         ) {
+            let with_prefix = |(key, value): (Vec<u8>, Option<Vec<u8>>)| ([prefix.clone(), key].concat(), value);
+            let rows_in: std::collections::BTreeMap<_, _> = rows_in.into_iter().map(with_prefix).collect();
             let mut builder = BlockBuilder::default();
             for (key, value) in &rows_in {
                 builder.add(key, value.as_deref());
@@ -208,8 +261,10 @@ mod tests {
             let block = Block::open(&sealed, seed).unwrap();
             prop_assert_eq!(rows(&block), rows_in.clone().into_iter().collect::<Vec<_>>());
             prop_assert_eq!(block.seek(&wanted), rows_in.range(..wanted.clone()).count());
-            for (at, value) in rows_in.values().enumerate() {
+            for (at, (key, value)) in rows_in.iter().enumerate() {
                 prop_assert_eq!(block.value(at).map(|value| value.to_vec()), value.clone());
+                prop_assert!(block.has_key(at, key) && block.seek(key) == at);
+                prop_assert!(!block.has_key(at + 1, key));
             }
         }
 

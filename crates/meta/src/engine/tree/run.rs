@@ -93,10 +93,7 @@ impl Run {
         let place = decode_place(place).ok_or_else(|| file.damage(leaf.index))?;
         let block = cache.block(file, place)?;
         let row = block.seek(key);
-        Ok(match block.row(row) {
-            Some((found, value)) if found == key => Some(value.and_then(|_| block.value(row))),
-            _ => None,
-        })
+        Ok(block.has_key(row, key).then(|| block.value(row)))
     }
 }
 
@@ -131,6 +128,8 @@ pub(super) struct RunCursor {
     in_index: usize,
     block: Option<Block>,
     row: usize,
+    /// The key of the row, with its prefix.
+    key: Vec<u8>,
     /// Bytes that were read ahead, and where they begin.
     ahead: (u64, Bytes),
 }
@@ -151,6 +150,7 @@ impl RunCursor {
             in_index: 0,
             block: None,
             row: 0,
+            key: Vec::new(),
             ahead: (0, Bytes::new()),
         };
         cursor.open_leaf(key)?;
@@ -161,12 +161,28 @@ impl RunCursor {
     }
 
     pub(super) fn row(&self) -> Option<Row<'_>> {
-        self.block.as_ref()?.row(self.row)
+        let (_, value) = self.block.as_ref()?.row(self.row)?;
+        Some((&self.key, value))
+    }
+
+    /// Puts the key of the row that it stands at together; the prefix is there already where `same_block`.
+    fn take_key(&mut self, same_block: bool) {
+        let Some(block) = &self.block else {
+            return;
+        };
+        let prefix = block.prefix();
+        self.key.truncate(if same_block { prefix.len() } else { 0 });
+        if !same_block {
+            self.key.extend_from_slice(prefix);
+        }
+        let (rest, _) = block.row(self.row).unwrap_or_default();
+        self.key.extend_from_slice(rest);
     }
 
     pub(super) fn advance(&mut self) -> Result<(), FileFault> {
         self.row += 1;
         if self.block.as_ref().is_some_and(|block| self.row < block.len()) {
+            self.take_key(true);
             return Ok(());
         }
         self.in_index += 1;
@@ -212,6 +228,7 @@ impl RunCursor {
         };
         self.row = block.seek(key);
         self.block = Some(block);
+        self.take_key(false);
         Ok(())
     }
 
