@@ -5,16 +5,47 @@
 //! - [`Authorized`] is made here and nowhere else: who holds one has been asked.
 //! - The documented root credentials work from this machine alone.
 //! - No secret is shown by `Debug`.
+//! - What policies say is decided by [`evaluate`] alone, from what it is given: no clock, disk or network. `docs/iam.md`
+//!   describes it for operators.
 
 mod action;
+mod action_pattern;
+mod canned;
+mod condition;
+mod context;
 mod credentials;
+mod decision;
+mod evaluate;
+mod json;
+mod malformed;
 mod origin;
+mod pattern;
+mod policy;
 mod principal;
+mod principal_pattern;
+mod print;
+mod requester;
+mod resource_pattern;
+mod right;
+mod statement;
+mod variable;
 
-pub use action::{Action, Resource};
+pub use action::{Action, Resource, ResourceKind};
+pub use canned::{CANNED_POLICIES, CannedPolicy};
+pub use condition::{ConditionKey, ContextKey, TagFamily};
+pub use context::Context;
 pub use credentials::{DOCUMENTED_ACCESS_KEY, DOCUMENTED_SECRET_KEY, RootCredentials, SecretKey};
+pub use decision::{
+    Decision, FailedCondition, Limit, Mismatch, NearMiss, PolicyOrigin, Reason, StatementRef,
+    StatementVerdict,
+};
+pub use evaluate::{AccessRequest, NamedPolicy, PolicySet, evaluate, explain};
+pub use malformed::{MalformedPolicy, PolicyFault, StatementPlace};
 pub use origin::Origin;
+pub use policy::{Policy, PolicyKind};
 pub use principal::{Principal, ROOT_ACCOUNT_NUMBER, ROOT_CANONICAL_ID, is_account};
+pub use requester::{AccountName, Requester, RequesterKind};
+pub use right::{Right, RightOccasion, RightTarget, rights};
 
 use thiserror::Error;
 
