@@ -377,6 +377,12 @@ impl Action {
     pub fn by_name(name: &str) -> Option<Self> {
         Self::ALL.iter().find(|action| action.name().eq_ignore_ascii_case(name)).copied()
     }
+
+    /// Whether it is about the store as a whole, which no account but its root's has a say in.
+    #[must_use]
+    pub fn is_of_store(self) -> bool {
+        self.name().starts_with("admin:") || self.name().starts_with("kms:")
+    }
 }
 
 impl fmt::Display for Action {

@@ -56,7 +56,7 @@ mod tests {
             requester: &requester,
             action,
             resource,
-            resource_account: None,
+            resource_account: Some("111122223333"),
             context: &context,
         };
         let identity = [NamedPolicy { name, policy: &policy }];

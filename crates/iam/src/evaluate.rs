@@ -12,6 +12,9 @@
 //!    service account each do, too.
 //! 5. Across accounts both have to allow: the resource's policy, and the identity's with all that limits them.
 //!
+//! What is of the store as a whole (`admin:`, `kms:`) belongs to one account, like a bucket: in another account a policy of
+//! the identity does not reach it, whoever wrote it.
+//!
 //! Deliberately unlike AWS, where there are no service accounts: their policy limits all that they may, whatever a bucket's
 //! policy allows to everybody. Who hands out a key for one thing does not hand out more.
 //!
@@ -37,7 +40,9 @@ pub struct AccessRequest<'a> {
     pub action: Action,
     /// On what.
     pub resource: Resource<'a>,
-    /// The number of the account that owns it; none for what belongs to whoever asks, such as its list of buckets.
+    /// The number of the account that owns it; none for what belongs to whoever asks, such as its list of buckets. What is
+    /// of the store as a whole belongs to the store's root account, which has to be named: `admin:` and `kms:` are denied
+    /// where nobody is, so that an account's owner does not become the store's.
     pub resource_account: Option<&'a str>,
     /// What else is known of the request, the requester among it ([`Requester::describe`]).
     pub context: &'a Context<'a>,
@@ -190,7 +195,7 @@ impl<'p> Views<'p> {
     }
 
     fn decide(&self, request: &AccessRequest<'_>, policies: &PolicySet<'p>) -> Decision<'p> {
-        let limits = Limits::new(self, policies);
+        let limits = Limits::new(self, request.requester, policies);
         let is_root = request.requester.kind() == RequesterKind::Root;
         let is_trust = policies.resource.is_some_and(|named| named.policy.is_trust);
         let needs_resource = is_trust || !is_own_account(request);
@@ -203,20 +208,14 @@ impl<'p> Views<'p> {
                 limits.within(reach, allowed(Reason::Statement(place)))
             }
             _ if is_root => limits.within(Reach::Holder, allowed(Reason::Owner)),
-            _ => self.by_identity(request, limits),
+            _ => self.by_identity(limits),
         }
     }
 
     /// By the policies of the identity, where the resource's policy does not decide.
-    fn by_identity(&self, request: &AccessRequest<'_>, limits: Limits<'_, 'p>) -> Decision<'p> {
-        let is_federated = request.requester.kind() == RequesterKind::FederatedUser;
+    fn by_identity(&self, limits: Limits<'_, 'p>) -> Decision<'p> {
         match self.identity.allowed {
-            Some((_, place)) if !is_federated || limits.has_session_policy => {
-                limits.within(Reach::Holder, allowed(Reason::Statement(place)))
-            }
-            // "If there is no session policy, the code checks whether the principal is a role session. [..] Otherwise, the
-            // request is implicitly denied".
-            Some(_) => denied(Reason::OutsideLimit { limit: Limit::Session, nearest: None }),
+            Some((_, place)) => limits.within(Reach::Holder, allowed(Reason::Statement(place))),
             None if self.resource.allowed.is_some() => {
                 denied(Reason::IdentityDoesNotAllow { nearest: self.identity.nearest })
             }
@@ -241,16 +240,19 @@ fn denied(reason: Reason<'_>) -> Decision<'_> {
 struct Limits<'v, 'p> {
     views: &'v Views<'p>,
     has_boundary: bool,
-    has_session_policy: bool,
+    /// Whether the session's policies have to allow it. "If you do not pass a session policy" for a federated user, "the
+    /// resulting session has no permissions", but for those of a resource that names the session.
+    needs_session_policy: bool,
     has_service_account_policy: bool,
 }
 
 impl<'v, 'p> Limits<'v, 'p> {
-    fn new(views: &'v Views<'p>, policies: &PolicySet<'p>) -> Self {
+    fn new(views: &'v Views<'p>, requester: &Requester, policies: &PolicySet<'p>) -> Self {
+        let is_federated = requester.kind() == RequesterKind::FederatedUser;
         Self {
             views,
             has_boundary: policies.boundary.is_some(),
-            has_session_policy: !policies.session.is_empty(),
+            needs_session_policy: is_federated || !policies.session.is_empty(),
             has_service_account_policy: policies.service_account.is_some(),
         }
     }
@@ -260,7 +262,7 @@ impl<'v, 'p> Limits<'v, 'p> {
         let is_limited = reach < Reach::Direct;
         let limits = [
             (self.has_boundary && is_limited, Limit::Boundary, &self.views.boundary),
-            (self.has_session_policy && is_limited, Limit::Session, &self.views.session),
+            (self.needs_session_policy && is_limited, Limit::Session, &self.views.session),
             (self.has_service_account_policy, Limit::ServiceAccount, &self.views.service_account),
         ];
         let outside = limits.into_iter().find(|(is_there, _, view)| *is_there && view.allowed.is_none());
@@ -272,11 +274,11 @@ impl<'v, 'p> Limits<'v, 'p> {
 }
 
 /// Whether the resource belongs to the account of who asks. What belongs to nobody in particular belongs to whoever has an
-/// account.
+/// account, but for what is of the store.
 fn is_own_account(request: &AccessRequest<'_>) -> bool {
     match (request.requester.account(), request.resource_account) {
         (Some(account), Some(owner)) => account.number == owner,
-        (Some(_), None) => true,
+        (Some(_), None) => !request.action.is_of_store(),
         (None, _) => false,
     }
 }
