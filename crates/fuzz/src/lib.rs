@@ -10,6 +10,7 @@ pub mod format;
 pub mod front;
 mod input;
 mod metadata;
+pub mod policy;
 pub mod raft_log;
 pub mod record;
 mod request;
@@ -30,6 +31,7 @@ pub const TARGETS: &[(&str, FuzzTarget)] = &[
     ("chunked", chunked::run),
     ("format", format::run),
     ("front", front::run),
+    ("policy", policy::run),
     ("raft_log", raft_log::run),
     ("record", record::run),
     ("route", route::run),
@@ -41,4 +43,4 @@ pub const TARGETS: &[(&str, FuzzTarget)] = &[
 ];
 
 /// Those of them that need no simulated drive: fast enough for tests that call them many thousand times.
-pub const PURE: &[&str] = &["chunked", "format", "record", "route", "signature", "xml"];
+pub const PURE: &[&str] = &["chunked", "format", "policy", "record", "route", "signature", "xml"];

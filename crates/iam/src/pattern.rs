@@ -276,9 +276,19 @@ impl Segment {
     }
 }
 
+/// What is compared at every place of a text costs less than to prepare a search, as long as it is so short.
+const SHORT_BYTES_MAX: usize = 16;
+
 /// What stands behind the first place of a needle.
 fn behind<'t>(text: &'t str, needle: &str) -> Option<&'t str> {
-    text.get(text.find(needle)? + needle.len()..)
+    let at = match needle.len() {
+        0 => Some(0),
+        1..=SHORT_BYTES_MAX => {
+            text.as_bytes().windows(needle.len()).position(|window| window == needle.as_bytes())
+        }
+        _ => text.find(needle),
+    };
+    text.get(at? + needle.len()..)
 }
 
 impl Piece {
