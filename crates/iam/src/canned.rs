@@ -15,26 +15,11 @@ pub struct CannedPolicy {
 
 /// All of them, by name.
 pub const CANNED_POLICIES: &[CannedPolicy] = &[
-    CannedPolicy {
-        name: "consoleAdmin",
-        text: r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["admin:*"]},{"Effect":"Allow","Action":["kms:*"]},{"Effect":"Allow","Action":["s3:*"],"Resource":["arn:aws:s3:::*"]}]}"#,
-    },
-    CannedPolicy {
-        name: "diagnostics",
-        text: r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["admin:BandwidthMonitor","admin:ConsoleLog","admin:OBDInfo","admin:Profiling","admin:Prometheus","admin:ServerInfo","admin:ServerTrace","admin:TopLocksInfo"],"Resource":["arn:aws:s3:::*"]}]}"#,
-    },
-    CannedPolicy {
-        name: "readonly",
-        text: r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:GetBucketLocation","s3:GetObject"],"Resource":["arn:aws:s3:::*"]}]}"#,
-    },
-    CannedPolicy {
-        name: "readwrite",
-        text: r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:*"],"Resource":["arn:aws:s3:::*"]}]}"#,
-    },
-    CannedPolicy {
-        name: "writeonly",
-        text: r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:PutObject"],"Resource":["arn:aws:s3:::*"]}]}"#,
-    },
+    CannedPolicy { name: "consoleAdmin", text: include_str!("canned/consoleAdmin.json") },
+    CannedPolicy { name: "diagnostics", text: include_str!("canned/diagnostics.json") },
+    CannedPolicy { name: "readonly", text: include_str!("canned/readonly.json") },
+    CannedPolicy { name: "readwrite", text: include_str!("canned/readwrite.json") },
+    CannedPolicy { name: "writeonly", text: include_str!("canned/writeonly.json") },
 ];
 
 #[cfg(test)]

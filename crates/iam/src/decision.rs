@@ -95,12 +95,12 @@ pub struct NearMiss<'p> {
     /// The statement.
     pub statement: StatementRef<'p>,
     /// What did not match.
-    pub mismatch: Mismatch<'p>,
+    pub mismatch: UnmatchedElement<'p>,
 }
 
 /// What of a statement did not match a request: the first of its elements, in the order in which they are looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mismatch<'p> {
+pub enum UnmatchedElement<'p> {
     /// `Action` or `NotAction`.
     Action,
     /// `Principal` or `NotPrincipal`.
@@ -123,7 +123,7 @@ pub struct StatementVerdict<'p> {
     /// Whether it allows what it is about; it denies it otherwise.
     pub allows: bool,
     /// Why it is not about the request; none if it is.
-    pub mismatch: Option<Mismatch<'p>>,
+    pub mismatch: Option<UnmatchedElement<'p>>,
 }
 
 impl FailedCondition<'_> {
@@ -146,7 +146,7 @@ impl FailedCondition<'_> {
     }
 }
 
-impl Mismatch<'_> {
+impl UnmatchedElement<'_> {
     /// How close it came.
     pub(crate) fn rank(&self) -> u8 {
         match self {
@@ -158,7 +158,7 @@ impl Mismatch<'_> {
     }
 }
 
-impl<'p> From<Miss<'p>> for Mismatch<'p> {
+impl<'p> From<Miss<'p>> for UnmatchedElement<'p> {
     fn from(miss: Miss<'p>) -> Self {
         match miss {
             Miss::Action => Self::Action,
@@ -171,7 +171,7 @@ impl<'p> From<Miss<'p>> for Mismatch<'p> {
 
 impl<'p> NearMiss<'p> {
     pub(crate) fn rank_of(miss: Miss<'_>) -> u8 {
-        Mismatch::from(miss).rank()
+        UnmatchedElement::from(miss).rank()
     }
 
     /// The closer of two, the first if they are equally close.
@@ -255,7 +255,7 @@ impl fmt::Display for Limit {
     }
 }
 
-impl fmt::Display for Mismatch<'_> {
+impl fmt::Display for UnmatchedElement<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Action => formatter.write_str("action"),

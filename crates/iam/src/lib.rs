@@ -36,8 +36,8 @@ pub use condition::{ConditionKey, ContextKey, TagFamily};
 pub use context::Context;
 pub use credentials::{DOCUMENTED_ACCESS_KEY, DOCUMENTED_SECRET_KEY, RootCredentials, SecretKey};
 pub use decision::{
-    Decision, FailedCondition, Limit, Mismatch, NearMiss, PolicyOrigin, Reason, StatementRef,
-    StatementVerdict,
+    Decision, FailedCondition, Limit, NearMiss, PolicyOrigin, Reason, StatementRef, StatementVerdict,
+    UnmatchedElement,
 };
 pub use evaluate::{AccessRequest, NamedPolicy, PolicySet, evaluate, explain};
 pub use malformed::{MalformedPolicy, PolicyFault, StatementPlace};

@@ -168,4 +168,22 @@ mod tests {
         assert_eq!(rule(Operation::DeleteObject, true), Rule::One(Action::DeleteObjectVersion));
         assert_eq!(rule(Operation::PutObject, true), Rule::One(Action::PutObject));
     }
+
+    /// What is asked today is among what AWS asks, for every operation that is built; and none is missing in the table.
+    #[test]
+    fn rights_are_those_of_the_table_of_iam() {
+        for operation in Operation::ALL {
+            let rights = iam::rights(operation.name());
+            let rights = rights.unwrap_or_else(|| panic!("{} is not in the table", operation.name()));
+            for names_version in [false, true] {
+                if let Rule::One(action) | Rule::PerKey(action) = rule(*operation, names_version) {
+                    assert!(
+                        rights.iter().any(|right| right.action == action),
+                        "{} {action}",
+                        operation.name()
+                    );
+                }
+            }
+        }
+    }
 }
