@@ -53,14 +53,6 @@ pub enum PolicyFault {
         /// What is allowed.
         size_max: usize,
     },
-    /// It has more statements than any policy needs.
-    #[error("The policy has {count} statements, {count_max} are allowed")]
-    TooManyStatements {
-        /// How many it has.
-        count: usize,
-        /// How many are allowed.
-        count_max: usize,
-    },
     /// It is no JSON, or a name stands twice in an object, or it is nested too deeply.
     #[error("This policy contains invalid Json: {reason}")]
     Json {
@@ -198,7 +190,7 @@ impl MalformedPolicy {
     /// Whether the policy would be one if it were shorter: IAM calls that `LimitExceeded`.
     #[must_use]
     pub fn is_too_large(&self) -> bool {
-        matches!(self.fault, PolicyFault::TooLarge { .. } | PolicyFault::TooManyStatements { .. })
+        matches!(self.fault, PolicyFault::TooLarge { .. })
     }
 }
 

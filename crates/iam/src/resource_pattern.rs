@@ -149,7 +149,9 @@ impl PatternKind {
                 if !service.is_empty() && !service.contains(['*', '?', '$']) && !resource.is_empty() =>
             {
                 parse_pattern(resource, syntax)?;
-                ArnPattern::parse(source, has_variables).map(Self::Named)
+                // Partitions mean the same: which one it is has been looked at.
+                let behind = source.splitn(3, ':').nth(2).unwrap_or_default();
+                ArnPattern::parse(&format!("arn:*:{behind}"), has_variables).map(Self::Named)
             }
             _ => None,
         })
@@ -232,6 +234,7 @@ mod tests {
             ("arn:aws:s3:::B/*", OBJECT, false),
             ("arn:aws:iam::111122223333:role/*", ROLE, true),
             ("arn:aws:iam::*:role/x", ROLE, true),
+            ("arn:minio:iam::*:role/x", ROLE, true),
             ("arn:aws:iam::444455556666:role/*", ROLE, false),
             ("arn:aws:iam::*:role/x", OBJECT, false),
         ] {

@@ -53,9 +53,11 @@ pub enum RightOccasion {
     HeaderIs(&'static str, &'static str),
     /// Where the body has this element.
     Element(&'static str),
+    /// Where the source has tags, which are copied: `x-amz-tagging-directive` is not `REPLACE`.
+    TagsOfSource,
 }
 
-use RightOccasion::{Always, Element, HeaderIs, Headers, NoVersion, Version};
+use RightOccasion::{Always, Element, HeaderIs, Headers, NoVersion, TagsOfSource, Version};
 use RightTarget::{Account, Bucket, EachObject, Object, Source};
 
 /// The rights that an operation needs, all of them; none for a name that is not in the table.
@@ -100,6 +102,8 @@ const RIGHTS: &[(&str, &[Right])] = &[
             right(Action::PutObjectTagging, Object, Headers(&["x-amz-tagging"])),
             right(Action::PutObjectRetention, Object, Headers(LOCK_HEADERS)),
             right(Action::PutObjectLegalHold, Object, Headers(&["x-amz-object-lock-legal-hold"])),
+            right(Action::PutObjectTagging, Object, TagsOfSource),
+            right(Action::GetObjectTagging, Source, TagsOfSource),
             right(Action::GetObject, Source, NoVersion),
             right(Action::GetObjectVersion, Source, Version),
         ],

@@ -285,6 +285,15 @@ fn sizes_are_bounded_as_aws_counts_them() {
     assert!(Policy::parse(&endless, USER).unwrap_err().is_too_large());
 }
 
+/// The size of a policy bounds its statements, so that nothing else has to.
+#[test]
+fn no_more_than_330_statements_fit() {
+    let shortest = r#"{"Effect":"Deny","Action":"*","Resource":"*","Principal":"*"}"#;
+    let policy = |count: usize| format!(r#"{{"Statement":[{}]}}"#, vec![shortest; count].join(","));
+    assert_eq!(Policy::parse(&policy(330), BUCKET).unwrap().statement_count(), 330);
+    assert!(Policy::parse(&policy(331), BUCKET).unwrap_err().is_too_large());
+}
+
 #[test]
 fn what_is_printed_reads_as_the_same_policy() {
     let text = r#"{"Id":"i\"d","Version":"2012-10-17","Statement":[
