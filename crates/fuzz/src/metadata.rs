@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use cluster::map::ClusterMap;
+use env::Env;
 use meta::engine::Engine;
 use meta::engine::memory::MemoryEngineStore;
 use meta::log::LogFactory;
