@@ -4,8 +4,9 @@
 //! processor idle. Several streams fit side by side into a vector, and sixteen of them cost little more than one. So a
 //! [`Stream`] hands its data over in portions to the [`Lanes`] that all streams of a server share. Data waits there until
 //! as many streams have some as a vector has lanes, or until its stream has so much that it must not wait for more;
-//! whoever comes then computes for all that wait. There is no thread and no timer behind it, and a stream that is alone
-//! never waits.
+//! whoever comes then computes for all that wait. Two that compute at once would share out among them who waits, and each
+//! fill half of a vector: so who finds few waiting while another computes lets that one end first, and meets more. There is
+//! no thread and no timer behind it, and a stream that is alone never waits.
 //!
 //! What always holds:
 //! - Few streams have at most `BACKLOG_BYTES_MAX` of data in memory, and each of many at most two portions: one that
@@ -18,6 +19,7 @@ mod chunks;
 mod kernel;
 mod md5;
 mod message;
+mod room;
 mod sha256;
 mod work;
 
@@ -33,6 +35,7 @@ use parking_lot::Mutex;
 use chunks::Chunks;
 use kernel::Kernel;
 pub use message::Message;
+use room::Room;
 use work::Work;
 
 /// Bytes of a portion. Large enough that handing it over costs nothing beside computing it; so small that most streams have
@@ -80,8 +83,7 @@ pub struct Lanes {
 #[derive(Debug)]
 struct Shared {
     kernel: Kernel,
-    /// In the order they came.
-    waiting: Mutex<Vec<Arc<Portion>>>,
+    room: Room,
     streams: AtomicUsize,
     has_sha256_instructions: bool,
 }
@@ -119,7 +121,7 @@ impl Lanes {
     fn with_kernel(kernel: Kernel) -> Self {
         let shared = Shared {
             kernel,
-            waiting: Mutex::default(),
+            room: Room::default(),
             streams: AtomicUsize::new(0),
             has_sha256_instructions: has_sha256_instructions(),
         };
@@ -170,11 +172,7 @@ impl Shared {
 
     /// Lets a portion wait, and computes if that makes enough of them.
     fn enter(&self, portion: &Arc<Portion>) {
-        let mut waiting = self.waiting.lock();
-        waiting.push(Arc::clone(portion));
-        if waiting.len() >= self.kernel.lanes() {
-            let full: Vec<_> = waiting.drain(..self.kernel.lanes()).collect();
-            drop(waiting);
+        if let Some(full) = self.room.enter(portion, self.kernel.lanes()) {
             self.compute(&full, None);
         }
     }
@@ -186,14 +184,17 @@ impl Shared {
 
     /// Computes a stream's work as far as it pays, and beside it what waits.
     fn compute_with_others(&self, work: &mut Work) {
-        let mut waiting = self.waiting.lock();
-        let count = waiting.len().min(self.kernel.lanes() - 1);
-        let others: Vec<_> = waiting.drain(..count).collect();
-        drop(waiting);
+        let others = self.room.leave_together(self.kernel.lanes() - 1);
         self.compute(&others, Some(work));
     }
 
+    /// So many portions are worth computing while others are computed elsewhere.
+    fn company(&self) -> usize {
+        self.kernel.lanes() * 3 / 4
+    }
+
     fn compute(&self, portions: &[Arc<Portion>], own: Option<&mut Work>) {
+        let _run = self.room.begin_run();
         let mut works: Vec<Option<Box<Work>>> =
             portions.iter().map(|portion| portion.place.lock().work.take()).collect();
         let others = works.iter_mut().filter_map(Option::as_deref_mut);
@@ -210,7 +211,7 @@ impl Shared {
     fn put_back(&self, portion: &Arc<Portion>, work: Box<Work>) {
         let mut place = portion.place.lock();
         if !place.is_wanted && work.waiting() > 0 {
-            self.waiting.lock().push(Arc::clone(portion));
+            self.room.wait_on(portion);
         }
         place.work = Some(work);
         drop(place);
@@ -239,7 +240,7 @@ impl Stream {
         let bytes_max = self.shared.waiting_bytes_max();
         let mut work = self.take_back().await;
         while work.waiting() + self.gathered.bytes() > bytes_max && work.waiting() > 0 {
-            self.shared.compute_with_others(&mut work);
+            work = self.compute_some(work).await;
         }
         self.enter(work);
     }
@@ -254,12 +255,31 @@ impl Stream {
         }
         work.add(&mut self.gathered);
         while work.waiting() > ALONE_BYTES_MAX {
-            self.shared.compute_with_others(&mut work);
+            work = self.compute_some(work).await;
             if !self.shared.is_single() {
                 go_last().await;
             }
         }
         work.finish(self.shared.kernel)
+    }
+
+    /// Computes some of the work together with what waits. Where another computes and few wait the work waits beside
+    /// them until that has ended: they may come back, and the work may be among what is computed meanwhile.
+    async fn compute_some(&mut self, mut work: Box<Work>) -> Box<Work> {
+        let shared = Arc::clone(&self.shared);
+        // This one makes one more.
+        let few = shared.company().saturating_sub(1);
+        match shared.room.runs_ended_if_few_wait(few) {
+            None => {
+                shared.compute_with_others(&mut work);
+                work
+            }
+            Some(ended) => {
+                self.enter(work);
+                shared.room.run_ended(ended).await;
+                self.take_back().await
+            }
+        }
     }
 
     /// Lets the portion wait, with what was gathered.
@@ -281,7 +301,7 @@ impl Stream {
     /// The portion doesn't wait any more.
     fn leave(&mut self) {
         if std::mem::take(&mut self.is_guest) {
-            self.shared.waiting.lock().retain(|other| !Arc::ptr_eq(other, &self.portion));
+            self.shared.room.leave(&self.portion);
         }
     }
 

@@ -75,7 +75,7 @@ async fn what_is_left_over_of_a_stream_waits_on() {
         assert_eq!(other.finish().await, expected(&portion.repeat(2)));
         assert_eq!(waiting_bytes(&long), 0, "nobody handed it over again");
         assert_eq!(long.finish().await, expected(&portion.repeat(3)));
-        assert!(lanes.shared.waiting.lock().iter().all(|left| Arc::ptr_eq(left, &streams[0].portion)));
+        assert!(lanes.shared.room.portions().iter().all(|left| Arc::ptr_eq(left, &streams[0].portion)));
     }
 }
 
@@ -101,6 +101,49 @@ async fn streams_whose_data_is_there_take_turns() {
     // Who goes first within a turn is `join`'s business.
     let order = order.into_inner();
     assert!(order.chunks(2).all(|turn| turn.contains(&1) && turn.contains(&2)), "{order:?}");
+}
+
+#[tokio::test]
+async fn who_finds_few_waiting_lets_another_run_end_first() {
+    for kernel in Kernel::all().into_iter().filter(|kernel| kernel.lanes() > 2) {
+        let lanes = Lanes::with_kernel(kernel);
+        let portion = data(3, PORTION_BYTES);
+        let (mut one, mut two) = (lanes.stream(BOTH), lanes.stream(BOTH));
+        for _ in 0..WAITING_BYTES_MAX / PORTION_BYTES {
+            one.update(portion.clone()).await;
+        }
+        let other_run = lanes.shared.room.begin_run();
+        let held = tokio::spawn(async move {
+            one.update(portion.clone()).await;
+            one
+        });
+        // It goes as far as it can: this test has one thread.
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        assert!(!held.is_finished());
+        assert_eq!(lanes.shared.room.portions().len(), 1, "it waits among the others");
+        add(&mut two, &data(4, PORTION_BYTES));
+        drop(other_run);
+        assert!(waiting_bytes(&held.await.unwrap()) <= WAITING_BYTES_MAX);
+        assert_eq!(waiting_bytes(&two), 0, "it was computed beside the one that waited for it");
+    }
+}
+
+#[tokio::test]
+async fn who_finds_many_waiting_does_not_wait_for_another_run() {
+    for kernel in Kernel::all().into_iter().filter(|kernel| kernel.lanes() > 2) {
+        let lanes = Lanes::with_kernel(kernel);
+        let portion = data(3, PORTION_BYTES);
+        let mut streams: Vec<Stream> = (0..lanes.shared.company()).map(|_| lanes.stream(BOTH)).collect();
+        for stream in &mut streams {
+            add(stream, &portion);
+        }
+        let _other_run = lanes.shared.room.begin_run();
+        let last = streams.pop().expect("there are some");
+        assert_eq!(last.finish().await, expected(&portion));
+        assert!(streams.iter().all(|stream| waiting_bytes(stream) == 0));
+    }
 }
 
 #[test]
@@ -158,9 +201,9 @@ fn a_dropped_stream_leaves_nothing_waiting() {
     add(&mut one, &portion);
     add(&mut two, &portion);
     drop(one);
-    assert!(lanes.shared.waiting.lock().iter().all(|waiting| Arc::ptr_eq(waiting, &two.portion)));
+    assert!(lanes.shared.room.portions().iter().all(|waiting| Arc::ptr_eq(waiting, &two.portion)));
     assert_eq!(end(two), expected(&portion));
-    assert!(lanes.shared.waiting.lock().is_empty());
+    assert!(lanes.shared.room.portions().is_empty());
 }
 
 #[test]
@@ -202,6 +245,6 @@ async fn many_streams_on_many_threads_have_their_own_digests() {
                 assert_eq!(stream.finish().await, expected(&all), "{kernel:?}");
             }
         }
-        assert!(lanes.shared.waiting.lock().is_empty());
+        assert!(lanes.shared.room.portions().is_empty());
     }
 }
