@@ -1,7 +1,9 @@
 //! Reading a blob.
 //!
 //! What always holds: every byte given out was checked or computed from checked bytes; at most two stripes are in
-//! memory, the one being given out and the one being read ahead.
+//! memory, the one being given out and the one being read ahead. A stripe that comes without waiting says that the next
+//! one is likely at hand as well: that one is read when it is wanted, so that it is sent from a near cache, and from memory
+//! that was just given back.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -40,14 +42,17 @@ impl std::fmt::Debug for BlobReader {
     }
 }
 
-/// A stripe on its way.
+/// A stripe that was begun.
 struct Ahead {
     stripe: u64,
     state: AheadState,
 }
 
+type Read = BoxFuture<'static, Result<Pieces, BlobError>>;
+
 enum AheadState {
-    Running(BoxFuture<'static, Result<Pieces, BlobError>>),
+    Running(Read),
+    /// It did not have to be waited for.
     Done(Result<Pieces, BlobError>),
 }
 
@@ -73,7 +78,11 @@ impl BlobReader {
         if let Some(bytes) = self.ready.pop_front() {
             return Some(Ok(bytes));
         }
-        let ahead = self.ahead.take().or_else(|| self.begin())?;
+        if self.ahead.is_none() {
+            self.begin().await;
+        }
+        let ahead = self.ahead.take()?;
+        let is_at_hand = matches!(ahead.state, AheadState::Done(_));
         let read = match ahead.state {
             AheadState::Running(read) => read.await,
             AheadState::Done(read) => read,
@@ -85,7 +94,9 @@ impl BlobReader {
                 return Some(Err(error));
             }
         }
-        self.read_ahead().await;
+        if !is_at_hand {
+            self.begin().await;
+        }
         self.ready.pop_front().map(Ok)
     }
 
@@ -97,30 +108,31 @@ impl BlobReader {
         damaged.map(|fault| fault.shard).collect()
     }
 
-    fn begin(&mut self) -> Option<Ahead> {
+    /// Whether the next stripe was begun before it is wanted.
+    #[cfg(test)]
+    pub(crate) fn reads_ahead(&self) -> bool {
+        self.ahead.is_some()
+    }
+
+    /// Begins the next stripe, if there is one. What has to come from a drive is on its way then.
+    async fn begin(&mut self) {
+        let Some((stripe, mut read)) = self.read_next() else { return };
+        let done = poll_fn(|context| Poll::Ready(read.as_mut().poll(context))).await;
+        let state = match done {
+            Poll::Ready(done) => AheadState::Done(done),
+            Poll::Pending => AheadState::Running(read),
+        };
+        self.ahead = Some(Ahead { stripe, state });
+    }
+
+    fn read_next(&mut self) -> Option<(u64, Read)> {
         let stripe = self.stripes.next()?;
         let layout = &self.source.layout;
         let part = layout.part_of(stripe, &self.range);
         let shards = layout.shards_of(stripe, &part);
         let wanted = shards.fold(0, |mask: Mask, shard| mask | bit(shard));
         let source = Arc::clone(&self.source);
-        Some(Ahead { stripe, state: AheadState::Running(Box::pin(source.fetch(stripe, wanted))) })
-    }
-
-    /// Begins the next stripe, so that it is read while this one is sent.
-    async fn read_ahead(&mut self) {
-        self.ahead = self.begin();
-        let Some(ahead) = &mut self.ahead else { return };
-        let state = &mut ahead.state;
-        poll_fn(|context| {
-            if let AheadState::Running(read) = state
-                && let Poll::Ready(done) = read.as_mut().poll(context)
-            {
-                *state = AheadState::Done(done);
-            }
-            Poll::Ready(())
-        })
-        .await;
+        Some((stripe, Box::pin(source.fetch(stripe, wanted))))
     }
 
     /// Cuts the part that the range asks for out of a stripe's pieces.

@@ -1,5 +1,8 @@
 //! What is written comes back: all sizes, redundancies and ranges, also after a restart and without drives.
 
+use env::simulated::Simulation;
+use futures_util::FutureExt;
+
 use super::*;
 
 const STRIPE: usize = 1 << 20;
@@ -48,6 +51,52 @@ async fn every_size_comes_back_before_and_after_a_restart() {
         for status in blobs.drives().await {
             assert_eq!(status.damages, []);
         }
+    }
+}
+
+/// The bytes, and after each piece whether the next stripe was begun.
+async fn read_noting(blobs: &Blobs, blob: &BlobRef) -> (Vec<u8>, Vec<bool>) {
+    let mut reader = blobs.read(blob, 0..blob.size_bytes).unwrap();
+    let (mut all, mut ahead) = (Vec::new(), Vec::new());
+    while let Some(piece) = reader.next().await {
+        all.extend_from_slice(&piece.unwrap());
+        ahead.push(reader.reads_ahead());
+    }
+    (all, ahead)
+}
+
+#[test]
+fn what_a_drive_takes_time_for_is_read_ahead() {
+    Simulation::with_drives(1, 2, 1 << 30)
+        .run(async |env| {
+            let drives = vec![Some("/d1".into()), Some("/d2".into())];
+            let options = BlobOptions { reserve_bytes: Some(0), ..BlobOptions::default() };
+            let set = SetDrives { set: 0, map_epoch: 1, drives };
+            let blobs = Blobs::open(env, vec![set], options).await.unwrap();
+            let bytes = pattern(4 * STRIPE, 1);
+            let blob = write(&blobs, redundancy(2, 0), &bytes).await.unwrap();
+            // A stripe is two pieces; behind the last one there is nothing.
+            let ahead = [[true; 2], [true; 2], [true; 2], [false; 2]].concat();
+            assert_eq!(read_noting(&blobs, &blob).await, (bytes.to_vec(), ahead));
+        })
+        .finished();
+}
+
+#[tokio::test]
+async fn what_is_at_hand_is_not_read_ahead() {
+    let bench = Bench::new(2);
+    let blobs = bench.open().await;
+    let bytes = pattern(4 * STRIPE, 1);
+    let blob = write(&blobs, redundancy(2, 0), &bytes).await.unwrap();
+    // Afterwards it is in memory.
+    assert_eq!(read(&blobs, &blob).await.unwrap(), bytes);
+    let path = bench.shard_files(0).remove(0);
+    let file = bench.env.disk.open(&path, env::OpenOptions::default()).await.unwrap();
+    let (all, ahead) = read_noting(&blobs, &blob).await;
+    assert_eq!(all, bytes);
+    // Not every file system tells what is in memory.
+    if file.read_at(0, 100_000).now_or_never().is_some() {
+        assert_eq!(ahead[2..], [false; 6]);
     }
 }
 
