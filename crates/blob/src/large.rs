@@ -1,7 +1,9 @@
 //! Writing the shard files of a large blob, or some of them anew.
 //!
 //! What always holds: a byte is copied once, from the chunk it came in into the file it goes to; parity is computed from
-//! there straight into the parity files' buffers. A stripe is staged while the one before is being written.
+//! there straight into the parity files' buffers. A full buffer is handed to its drive at once, and the next stripe is
+//! gathered while it is being written; there is one buffer for each file, so that few are in use and these come from a near
+//! cache.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -21,7 +23,7 @@ use crate::stripe::Pieces;
 
 /// How much of each shard is copied, encoded and summed before the next part is begun, so that each step finds it in a near
 /// cache.
-const STRIP_BYTES: usize = 32 * 1024;
+const STRIP_BYTES: usize = 8 * 1024;
 
 /// The shard files of a blob being written.
 pub(crate) struct LargeWriter {
@@ -32,6 +34,8 @@ pub(crate) struct LargeWriter {
     reserved: Option<u64>,
     /// Shards that must be written; a repair takes what it gets.
     quorum: usize,
+    /// Longest payload of a frame.
+    payload_max: usize,
 }
 
 struct ShardFile {
@@ -88,14 +92,15 @@ impl LargeWriter {
             stripes: 0,
             reserved,
             quorum,
+            payload_max,
         }
     }
 
-    /// Cuts the next stripe into its pieces, computes the parity, hands on what is full.
+    /// Cuts the next stripe into its pieces and computes the parity.
     pub(crate) async fn stripe(&mut self, code: &Code, chunks: &[Bytes], len: u32) -> Result<(), BlobError> {
         let data = usize::from(self.blob.redundancy.data);
         let piece = piece_len(len, self.blob.redundancy.data) as usize;
-        self.make_room(piece).await?;
+        self.make_room().await?;
         let mut headers = self.open_frames(piece);
         let mut sources: Vec<Cut<'_>> = (0..data).map(|number| Cut::from(chunks, number * piece)).collect();
         for start in (0..piece).step_by(STRIP_BYTES) {
@@ -117,7 +122,7 @@ impl LargeWriter {
     /// Takes the pieces of the next stripe for the files there are.
     pub(crate) async fn pieces(&mut self, pieces: &Pieces, len: u32) -> Result<(), BlobError> {
         let piece_len = piece_len(len, self.blob.redundancy.data) as usize;
-        self.make_room(piece_len).await?;
+        self.make_room().await?;
         let mut headers = self.open_frames(piece_len);
         for file in &mut self.files {
             let piece = pieces.get(usize::from(file.shard)).cloned().flatten();
@@ -152,26 +157,28 @@ impl LargeWriter {
         self.stripes += 1;
     }
 
-    /// Hands full buffers to the drives, when these are done with the ones before.
-    async fn make_room(&mut self, next_payload_len: usize) -> Result<(), BlobError> {
-        let mut settled = false;
-        for number in 0..self.files.len() {
-            let full = self.files.get_mut(number).and_then(|file| file.stage.take_if_full(next_payload_len));
-            let Some(piece) = full else { continue };
-            if !settled {
-                self.settle().await?;
-                settled = true;
-            }
-            if let Some(file) = self.files.get_mut(number) {
-                match file.sink.is_alive() {
-                    true => file.sink.write(piece),
-                    false => file.stage.clear(),
-                }
+    /// Waits until the drives are done with the buffers that were handed to them.
+    async fn make_room(&mut self) -> Result<(), BlobError> {
+        let has_room = self.files.iter().all(|file| file.stage.has_buffer());
+        if has_room { Ok(()) } else { self.settle().await }
+    }
+
+    /// Hands full buffers to the drives. Not after the last stripe: what is left of the file goes with it.
+    pub(crate) async fn hand_over(&mut self) -> Result<(), BlobError> {
+        let payload_max = self.payload_max;
+        let is_full = self.files.iter().any(|file| file.stage.is_full(payload_max));
+        if !is_full {
+            return Ok(());
+        }
+        self.settle().await?;
+        for file in &mut self.files {
+            let Some(piece) = file.stage.take_if_full(payload_max) else { continue };
+            match file.sink.is_alive() {
+                true => file.sink.write(piece),
+                false => file.stage.clear(),
             }
         }
-        if settled {
-            self.nudge().await;
-        }
+        self.nudge().await;
         Ok(())
     }
 

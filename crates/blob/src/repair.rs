@@ -187,6 +187,9 @@ async fn repair_files(
     let reserved = file_bytes(blob, blob.size_bytes);
     let mut writer = LargeWriter::repair(store, blob, shards, reserved);
     for stripe in 0..source.layout.stripes() {
+        if stripe > 0 {
+            writer.hand_over().await?;
+        }
         let pieces = Arc::clone(source).fetch(stripe, wanted(lost)).await?;
         let written = writer.pieces(&pieces, source.layout.stripe_len(stripe));
         written.await?;

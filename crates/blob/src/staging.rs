@@ -1,8 +1,8 @@
 //! Where shard files are put together before they go to the drive in whole blocks.
 //!
-//! What always holds: a [`Stage`] keeps less than a block between writes; what it gives out is written at increasing
-//! offsets without gaps. Memory comes from a bounded pool and is not zeroed when it is used again, so every byte that
-//! goes to a drive is written here first.
+//! What always holds: a [`Stage`] keeps less than a block between writes, and has no buffer until the next frame; what it
+//! gives out is written at increasing offsets without gaps. Memory comes from a bounded pool and is not zeroed when it is
+//! used again, so every byte that goes to a drive is written here first.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -89,7 +89,13 @@ pub(crate) type Piece = (u64, Bytes);
 /// One shard file being put together.
 #[derive(Debug)]
 pub(crate) struct Stage {
-    buffer: Staging,
+    pool: Arc<StagingPool>,
+    /// Length of the buffers that it fills.
+    capacity: usize,
+    buffer: Option<Staging>,
+    /// What comes first in the next buffer.
+    carried: Vec<u8>,
+    /// Bytes in the buffer.
     filled: usize,
     /// Where the buffer's first byte belongs in the file.
     at: u64,
@@ -101,18 +107,50 @@ impl Stage {
     /// For frames of at most so many bytes of payload; begins with the header of the file.
     pub(crate) fn new(pool: &Arc<StagingPool>, payload_max: usize, header: &[u8; FILE_HEADER_BYTES]) -> Self {
         let frame = FRAME_HEADER_BYTES + payload_max;
-        let mut stage = Stage {
-            buffer: pool.take(blocks(BLOCK_BYTES + frame.max(WRITE_BYTES))),
+        Stage {
+            pool: Arc::clone(pool),
+            capacity: blocks(BLOCK_BYTES + frame.max(WRITE_BYTES)),
+            buffer: None,
+            carried: header.to_vec(),
             filled: 0,
             at: 0,
             frame: 0..0,
-        };
-        stage.append(header);
-        stage
+        }
+    }
+
+    /// Whether it has a buffer; it takes one for the next frame otherwise.
+    pub(crate) fn has_buffer(&self) -> bool {
+        self.buffer.is_some()
+    }
+
+    /// Has a buffer of at least so many bytes.
+    fn reserve(&mut self, len: usize) {
+        let len_now = self.bytes().len();
+        if len <= len_now && self.has_buffer() {
+            return;
+        }
+        let mut larger = self.pool.take(blocks(len.max(self.capacity)));
+        let carried = std::mem::take(&mut self.carried);
+        let staged = self.bytes().get(..self.filled).unwrap_or_default();
+        let (place, rest) = larger.bytes_mut().split_at_mut(staged.len());
+        place.copy_from_slice(staged);
+        let (place, _) = rest.split_at_mut(carried.len());
+        place.copy_from_slice(&carried);
+        self.filled += carried.len();
+        self.buffer = Some(larger);
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.buffer.as_ref().map_or(&[], Staging::bytes)
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        self.buffer.as_mut().map_or(&mut [], Staging::bytes_mut)
     }
 
     fn append(&mut self, bytes: &[u8]) {
-        let (_, rest) = self.buffer.bytes_mut().split_at_mut(self.filled);
+        let filled = self.filled;
+        let (_, rest) = self.bytes_mut().split_at_mut(filled);
         let (place, _) = rest.split_at_mut(bytes.len());
         place.copy_from_slice(bytes);
         self.filled += bytes.len();
@@ -120,20 +158,22 @@ impl Stage {
 
     /// Opens a frame; its payload is to be filled by the caller, every byte of it.
     pub(crate) fn open_frame(&mut self, payload_len: usize) {
+        self.reserve(0);
         let start = self.filled + FRAME_HEADER_BYTES;
         self.frame = start..start + payload_len;
-        assert!(self.frame.end <= self.buffer.bytes().len(), "the writer has made room for the frame");
+        assert!(self.frame.end <= self.bytes().len(), "the writer has made room for the frame");
     }
 
     /// A strip of the open frame's payload.
     pub(crate) fn payload(&self, strip: Range<usize>) -> &[u8] {
-        let frame = self.buffer.bytes().get(self.frame.clone());
+        let frame = self.bytes().get(self.frame.clone());
         frame.and_then(|frame| frame.get(strip)).unwrap_or_default()
     }
 
     /// A strip of the open frame's payload.
     pub(crate) fn payload_mut(&mut self, strip: Range<usize>) -> &mut [u8] {
-        let frame = self.buffer.bytes_mut().get_mut(self.frame.clone());
+        let frame = self.frame.clone();
+        let frame = self.bytes_mut().get_mut(frame);
         frame.and_then(|frame| frame.get_mut(strip)).unwrap_or_default()
     }
 
@@ -144,29 +184,26 @@ impl Stage {
         self.filled = self.frame.end;
     }
 
-    /// The whole blocks, when the next frame would not fit beside them.
-    pub(crate) fn take_if_full(&mut self, next_payload_len: usize) -> Option<Piece> {
-        let next = self.filled + FRAME_HEADER_BYTES + next_payload_len;
-        (next > self.buffer.bytes().len()).then(|| self.take_blocks())
+    /// Whether a frame of so many bytes of payload would not fit into the buffer any more.
+    pub(crate) fn is_full(&self, next_payload_len: usize) -> bool {
+        self.has_buffer() && self.filled + FRAME_HEADER_BYTES + next_payload_len > self.bytes().len()
     }
 
-    fn take_blocks(&mut self) -> Piece {
+    /// The whole blocks, if it is full.
+    pub(crate) fn take_if_full(&mut self, next_payload_len: usize) -> Option<Piece> {
+        let is_full = self.is_full(next_payload_len);
+        let full = self.buffer.take_if(|_| is_full)?;
         let whole = self.filled / BLOCK_BYTES * BLOCK_BYTES;
-        let mut next = self.buffer.pool.take(self.buffer.bytes().len());
-        let rest = self.buffer.bytes().get(whole..self.filled);
-        let rest = rest.unwrap_or_default();
-        let (place, _) = next.bytes_mut().split_at_mut(rest.len());
-        place.copy_from_slice(rest);
-        let kept = rest.len();
-        let full = std::mem::replace(&mut self.buffer, next);
+        self.carried = full.bytes().get(whole..self.filled).unwrap_or_default().to_vec();
+        self.filled = 0;
         let piece = (self.at, Bytes::from_owner(full).slice(..whole));
         self.at += whole as u64;
-        self.filled = kept;
-        piece
+        Some(piece)
     }
 
     /// Forgets what is staged: nobody will write it.
     pub(crate) fn clear(&mut self) {
+        self.carried.clear();
         self.filled = 0;
         self.at = 0;
     }
@@ -175,34 +212,23 @@ impl Stage {
     /// bytes long already, where that is known, and keeps that length if it is not much longer than it must be. The stage
     /// is of no more use then.
     pub(crate) fn finish(&mut self, footer: &[u8], reserved: Option<u64>) -> (Piece, End) {
+        self.reserve(0);
         let frames_end = self.at + self.filled as u64;
         let needed = (frames_end + footer.len() as u64).next_multiple_of(BLOCK_BYTES as u64);
         let kept = reserved.filter(|len| (needed..needed + 2 * BLOCK_BYTES as u64).contains(len));
         let len = kept.unwrap_or(needed);
         let tail = (len - self.at) as usize;
         self.reserve(tail);
-        let (bytes, _) = self.buffer.bytes_mut().split_at_mut(tail);
-        let (_, rest) = bytes.split_at_mut(self.filled);
+        let filled = self.filled;
+        let (bytes, _) = self.bytes_mut().split_at_mut(tail);
+        let (_, rest) = bytes.split_at_mut(filled);
         let (between, end) = rest.split_at_mut(rest.len() - footer.len());
         between.fill(0);
         end.copy_from_slice(footer);
-        let pool = Arc::clone(&self.buffer.pool);
-        let buffer = std::mem::replace(&mut self.buffer, Staging { buffer: None, pool });
-        let piece = (self.at, Bytes::from_owner(buffer).slice(..tail));
+        let bytes = self.buffer.take().map(Bytes::from_owner).unwrap_or_default();
+        let piece = (self.at, bytes.slice(..tail));
         let end = End { len_bytes: len, must_cut: reserved.is_some_and(|reserved| reserved != len) };
         (piece, end)
-    }
-
-    /// Moves to a larger buffer if the one at hand is too small for so many bytes.
-    fn reserve(&mut self, len: usize) {
-        if len <= self.buffer.bytes().len() {
-            return;
-        }
-        let mut larger = self.buffer.pool.take(blocks(len));
-        let staged = self.buffer.bytes().get(..self.filled).unwrap_or_default();
-        let (place, _) = larger.bytes_mut().split_at_mut(staged.len());
-        place.copy_from_slice(staged);
-        self.buffer = larger;
     }
 }
 
@@ -220,6 +246,24 @@ pub(crate) struct End {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_file_has_one_buffer_which_is_used_again_when_it_is_written() {
+        let pool = StagingPool::new(4 << 20);
+        let kept = || pool.free.lock().bytes;
+        let mut stage = Stage::new(&pool, 300_000, &[7; FILE_HEADER_BYTES]);
+        for _ in 0..3 {
+            assert!(!stage.has_buffer());
+            stage.open_frame(300_000);
+            assert_eq!((stage.has_buffer(), kept()), (true, 0));
+            stage.payload_mut(0..300_000).fill(1);
+            stage.close_frame(&[9; FRAME_HEADER_BYTES]);
+            let piece = stage.take_if_full(300_000).unwrap();
+            assert_eq!((stage.has_buffer(), kept()), (false, 0));
+            drop(piece);
+            assert_eq!(kept(), 307_200);
+        }
+    }
 
     proptest! {
         #[test]

@@ -4,7 +4,7 @@
 //! [`BlobWriter::finish`] returns when at least the write quorum is durable -> the caller commits the record that refers
 //! to the blob -> the caller drops the [`PendingBlob`]. A crash before the commit leaves shards that nobody refers to.
 //!
-//! What always holds: in memory there are at most the stripe being gathered, the one staged and the one being written.
+//! What always holds: in memory there are at most the stripe being gathered and the one being written.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -85,18 +85,23 @@ impl BlobWriter {
         })
     }
 
-    /// Takes the next bytes. Waits while the drives are busy, so memory stays bounded (three stripes and their parity).
+    /// Takes the next bytes. Waits while the drives are busy, so memory stays bounded (two stripes and the parity of one).
     ///
     /// # Errors
     /// Where fewer drives are left than the write needs. The writer is of no more use then: drop it.
     pub async fn write(&mut self, bytes: Bytes) -> Result<(), BlobError> {
         self.blob.size_bytes += bytes.len() as u64;
         self.gathered.push(bytes);
+        if self.is_large() {
+            // The files are made while the rest of the first stripe is gathered.
+            self.large();
+        }
         let stripe = self.blob.stripe_bytes as usize;
         // A full stripe waits for the byte after it: the last stripe is the business of `finish`.
         while self.gathered.len > stripe {
             let chunks = self.gathered.take(stripe);
             self.write_stripe(&chunks, stripe as u32).await?;
+            self.large().hand_over().await?;
         }
         if let Some(large) = &mut self.large {
             large.nudge().await;
@@ -149,17 +154,24 @@ impl BlobWriter {
         })
     }
 
+    /// Whether its shards are too long for segments already.
+    fn is_large(&self) -> bool {
+        let packed_max = u64::from(self.store.options.packed_shard_bytes_max);
+        self.blob.size_bytes > packed_max * u64::from(self.blob.redundancy.data)
+    }
+
+    /// The shard files.
+    fn large(&mut self) -> &mut LargeWriter {
+        self.large.get_or_insert_with(|| {
+            let known = self.size_hint_bytes.map(|hint| self.blob.size_bytes.max(hint));
+            let reserved = known.map(|size| file_bytes(&self.blob, size));
+            LargeWriter::create(&self.store, &self.blob, &self.drives, reserved, false)
+        })
+    }
+
     async fn write_stripe(&mut self, chunks: &[Bytes], len: u32) -> Result<(), BlobError> {
-        let large = match &mut self.large {
-            Some(large) => large,
-            None => {
-                let size = self.blob.size_bytes.max(self.size_hint_bytes.unwrap_or(0));
-                let known = self.size_hint_bytes.map(|_| size);
-                let reserved = known.map(|size| file_bytes(&self.blob, size));
-                self.large.insert(LargeWriter::create(&self.store, &self.blob, &self.drives, reserved, false))
-            }
-        };
-        large.stripe(&self.code, chunks, len).await
+        let code = Arc::clone(&self.code);
+        self.large().stripe(&code, chunks, len).await
     }
 
     /// Writes the one stripe of a small blob into segments; gives the shards that did not make it.
