@@ -32,6 +32,8 @@ pub struct BlobOptions {
     pub drive_reads_max: usize,
     /// Memory kept for staging large writes between one and the next, in bytes.
     pub staging_pool_bytes_max: usize,
+    /// Blobs whose files go to one folder in a row. A folder costs as much to make, and to sync for the first time, as a file.
+    pub folder_run_blobs: u64,
     /// Shards that wait for one drive's segment writer at most.
     pub drive_queue_max: usize,
     /// A segment is compacted when at least so many percent of its bytes are dead.
@@ -52,6 +54,7 @@ impl Default for BlobOptions {
             drive_writes_max: 32,
             drive_reads_max: 32,
             staging_pool_bytes_max: 64 << 20,
+            folder_run_blobs: 256,
             drive_queue_max: 512,
             compact_dead_percent_min: 50,
         }

@@ -11,6 +11,7 @@ use model::time::Timestamp;
 use parking_lot::Mutex;
 
 use crate::drive::Drive;
+use crate::drive::file::FolderRuns;
 use crate::erasure::Code;
 use crate::error::{BlobError, FaultKind};
 use crate::latency::Latency;
@@ -42,6 +43,7 @@ pub(crate) struct Store {
     pub(crate) opened: Timestamp,
     /// The newest time that an id was given, in milliseconds.
     id_time_ms: AtomicU64,
+    folders: FolderRuns,
     codes: Mutex<HashMap<Redundancy, Arc<Code>>>,
 }
 
@@ -54,9 +56,11 @@ impl std::fmt::Debug for Store {
 impl Store {
     pub(crate) fn new(env: Env, options: BlobOptions, sets: Vec<Set>) -> Self {
         let opened = env.clock.now();
+        let folders = FolderRuns::new(env.random.number(), options.folder_run_blobs);
         Store {
             env,
             opened,
+            folders,
             id_time_ms: AtomicU64::new(opened.millis()),
             staging: StagingPool::new(options.staging_pool_bytes_max),
             options,
@@ -71,11 +75,15 @@ impl Store {
 
     /// The id of a new blob. Its time never goes back, whatever the clock does: what is older than the store's opening was
     /// written by an earlier process, which is what the sweep goes by.
-    pub(crate) fn new_id(&self) -> BlobId {
+    pub(crate) fn new_id(&self, has_files: bool) -> BlobId {
         let now = self.env.clock.now().millis();
         let time = self.id_time_ms.fetch_max(now, Ordering::Relaxed).max(now);
         let mut random = [0u8; 10];
         self.env.random.fill(&mut random);
+        if has_files {
+            let [high, low, ..] = &mut random;
+            [*high, *low] = self.folders.next().to_be_bytes();
+        }
         BlobId::new(Timestamp::from_millis(time), random)
     }
 

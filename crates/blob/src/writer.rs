@@ -72,7 +72,8 @@ impl BlobWriter {
         }
         let code = store.code(redundancy)?;
         let shard_bytes = shard_bytes_hint(store, redundancy, size_hint_bytes);
-        let (blob, drives) = choose(store, redundancy, shard_bytes)?;
+        let has_files = has_files(store, redundancy, size_hint_bytes);
+        let (blob, drives) = choose(store, redundancy, shard_bytes, has_files)?;
         Ok(BlobWriter {
             pending: store.pending.register(blob.id),
             store: Arc::clone(store),
@@ -313,6 +314,12 @@ pub(crate) fn file_bytes(blob: &BlobRef, size_bytes: u64) -> u64 {
     len.next_multiple_of(env::buffer::BLOCK_BYTES as u64)
 }
 
+/// Whether its shards become files, as far as its size is known.
+fn has_files(store: &Store, redundancy: Redundancy, size_hint_bytes: Option<u64>) -> bool {
+    let packed_max = u64::from(store.options.packed_shard_bytes_max) * u64::from(redundancy.data);
+    size_hint_bytes.is_none_or(|size| size > packed_max.min(u64::from(store.options.stripe_bytes)))
+}
+
 /// Room that a shard may take beyond what its segment has reserved already.
 fn shard_bytes_hint(store: &Store, redundancy: Redundancy, size_hint_bytes: Option<u64>) -> u64 {
     let Some(size) = size_hint_bytes else {
@@ -331,6 +338,7 @@ fn choose(
     store: &Arc<Store>,
     redundancy: Redundancy,
     shard_bytes: u64,
+    has_files: bool,
 ) -> Result<(BlobRef, Vec<Option<Arc<Drive>>>), BlobError> {
     let shards = redundancy.shards();
     let seed = store.env.random.number();
@@ -357,7 +365,7 @@ fn choose(
         drive.take_if(|drive| takes(drive, shard_bytes, may_be_silent).is_none());
     }
     let blob = BlobRef {
-        id: store.new_id(),
+        id: store.new_id(has_files),
         size_bytes: 0,
         redundancy,
         stripe_bytes: store.options.stripe_bytes,

@@ -16,6 +16,7 @@ pub(crate) fn options() -> BlobOptions {
         packed_shard_bytes_max: 1024,
         segment_bytes_max: 1, // The least there is.
         reserve_bytes: Some(0),
+        folder_run_blobs: 1,
         ..BlobOptions::default()
     }
 }

@@ -83,6 +83,7 @@ fn blob_options() -> BlobOptions {
         packed_shard_bytes_max: 8 << 10,
         segment_bytes_max: 1, // The least there is.
         reserve_bytes: Some(0),
+        folder_run_blobs: 2,
         ..BlobOptions::default()
     }
 }

@@ -7,6 +7,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use env::{File, OpenOptions};
 use model::ids::BlobId;
@@ -17,7 +18,32 @@ use crate::error::FaultKind;
 /// What the name of a file being written by a repair ends with.
 const REPAIR_SUFFIX: &str = ".new";
 
-/// Number of the folder of a blob: two bytes of the random part of its id, so that blobs of one time spread.
+/// The golden ratio, as a fraction of 2^64: its multiples are spread evenly, whatever they begin with.
+const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// Which folders the files of new blobs go to: one for a run of them, then another. In the long run each folder comes to
+/// hold as many files as if each blob chose its own.
+#[derive(Debug)]
+pub(crate) struct FolderRuns {
+    first: u64,
+    run_blobs: u64,
+    blobs: AtomicU64,
+}
+
+impl FolderRuns {
+    /// From `random` on.
+    pub(crate) fn new(random: u64, run_blobs: u64) -> Self {
+        FolderRuns { first: random, run_blobs: run_blobs.max(1), blobs: AtomicU64::new(0) }
+    }
+
+    /// The number of the folder of the next blob.
+    pub(crate) fn next(&self) -> u16 {
+        let run = self.blobs.fetch_add(1, Ordering::Relaxed) / self.run_blobs;
+        (self.first.wrapping_add(run.wrapping_mul(GOLDEN)) >> 48) as u16
+    }
+}
+
+/// Number of the folder of a blob: the first two bytes of its id behind the time.
 pub(crate) fn folder_number(id: &BlobId) -> u16 {
     let [_, _, _, _, _, _, high, low, ..] = *id.bytes();
     u16::from_be_bytes([high, low])
@@ -182,6 +208,7 @@ impl Drive {
 }
 
 #[cfg(test)]
+#[expect(clippy::indexing_slicing, reason = "where a test panics it has found something")]
 mod tests {
     use super::*;
 
@@ -196,6 +223,21 @@ mod tests {
         assert_eq!(parse_name("seg"), None);
         let repaired = format!("{id}.3.0123456789abcdef.new");
         assert_eq!((parse_name(&repaired), parse_repair_name(&repaired)), (None, Some(id)));
+    }
+
+    #[test]
+    fn blobs_in_a_row_share_a_folder_and_many_use_all_folders_alike() {
+        const RUN_BLOBS: u64 = 16;
+        const RUNS: u64 = 4 << 16;
+        let runs = FolderRuns::new(0x1234_5678_9abc_def0, RUN_BLOBS);
+        let mut files = vec![0u64; 1 << 16];
+        for _ in 0..RUNS {
+            let folder = runs.next();
+            assert!((1..RUN_BLOBS).all(|_| runs.next() == folder));
+            files[usize::from(folder)] += RUN_BLOBS;
+        }
+        let (least, most) = (files.iter().min().copied(), files.iter().max().copied());
+        assert!(least >= Some(2 * RUN_BLOBS) && most <= Some(6 * RUN_BLOBS), "{least:?} {most:?}");
     }
 
     #[test]

@@ -28,6 +28,7 @@ async fn open(env: &Env) -> Blobs {
         packed_shard_bytes_max: 8 << 10,
         segment_bytes_max: 1, // The least there is.
         reserve_bytes: Some(0),
+        folder_run_blobs: 1,
         ..BlobOptions::default()
     };
     let set = SetDrives { set: 0, map_epoch: 1, drives: vec![Some("/d1".into()), Some("/d2".into())] };
