@@ -30,7 +30,7 @@ pub struct BlobOptions {
     pub drive_writes_max: usize,
     /// Reads that one drive is asked for at once: beyond, others are read instead where there are enough.
     pub drive_reads_max: usize,
-    /// Memory kept for staging large writes between one and the next, in bytes.
+    /// Memory kept for staging large writes between one and the next, in bytes: two MiB for each of sixteen at 2+2.
     pub staging_pool_bytes_max: usize,
     /// Blobs whose files go to one folder in a row. A folder costs as much to make, and to sync for the first time, as a file.
     pub folder_run_blobs: u64,
@@ -53,7 +53,7 @@ impl Default for BlobOptions {
             slow_after: Duration::from_secs(2),
             drive_writes_max: 32,
             drive_reads_max: 32,
-            staging_pool_bytes_max: 64 << 20,
+            staging_pool_bytes_max: 32 << 20,
             folder_run_blobs: 256,
             drive_queue_max: 512,
             compact_dead_percent_min: 50,
