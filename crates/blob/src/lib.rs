@@ -171,31 +171,44 @@ impl Blobs {
 
     /// What is known of each drive.
     pub async fn drives(&self) -> Vec<DriveStatus> {
-        let mut statuses = Vec::new();
-        for set in &self.store.sets {
-            for (slot, drive) in (0u8..).zip(&set.drives) {
-                let place = DrivePlace { set: set.number, slot };
-                statuses.push(match drive {
-                    Some(drive) => drive.status().await,
-                    None => DriveStatus::missing(place),
-                });
-            }
-        }
-        statuses
+        let places = self.store.sets.iter().flat_map(|set| {
+            let slots = (0u8..).zip(&set.drives);
+            slots.map(|(slot, _)| DrivePlace { set: set.number, slot })
+        });
+        // Beside one another: one that does not answer is waited for once, not before each of the others.
+        join_all(places.map(|place| self.drive(place))).await
     }
 
-    /// One bounded step of compaction on each drive: at most one segment rewritten.
+    /// What is known of a drive.
+    pub async fn drive(&self, place: DrivePlace) -> DriveStatus {
+        match self.store.drive(place) {
+            Ok(drive) => drive.status().await,
+            Err(_) => DriveStatus::missing(place),
+        }
+    }
+
+    /// The drives that are there, with their folders.
+    #[must_use]
+    pub fn present(&self) -> Vec<(DrivePlace, PathBuf)> {
+        self.store.drives().map(|drive| (drive.place, drive.path().to_owned())).collect()
+    }
+
+    /// One bounded step of compaction on each drive, beside one another: at most one segment rewritten.
     pub async fn compact(&self) -> Compacted {
         let mut all = Compacted::default();
-        for drive in self.store.drives() {
-            match drive.compact().await {
-                Ok(step) => all.add(step),
-                Err(error) => {
-                    tracing::warn!(?drive, %error, "a segment could not be compacted");
-                }
-            }
+        for step in join_all(self.store.drives().map(|drive| drive.compact())).await {
+            all.add(step.unwrap_or_default());
         }
         all
+    }
+
+    /// One bounded step of compaction on a drive: at most one segment rewritten. While requests use the drive it takes a
+    /// part of its time only. It waits for a drive that does not answer.
+    ///
+    /// # Errors
+    /// Where the drive is missing, takes no writes, or fails.
+    pub async fn compact_drive(&self, place: DrivePlace) -> Result<Compacted, FaultKind> {
+        self.store.drive(place)?.compact().await
     }
 
     /// Seals and syncs the segments and stops the drives' writers. Writes of small blobs fail afterwards; reads go on.

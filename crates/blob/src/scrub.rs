@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use model::blob::BlobRef;
 use model::ids::BlobId;
@@ -37,6 +38,8 @@ pub struct ScrubStep {
     pub faults: Vec<ScrubFault>,
     /// Whether the walk is at its end.
     pub is_last: bool,
+    /// How long to leave the drive to requests before the next step, at least: they use it.
+    pub rest: Duration,
 }
 
 /// What a scrub finds.

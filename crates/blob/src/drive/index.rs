@@ -4,7 +4,9 @@
 //! one look each, never across I/O.
 
 use std::collections::BTreeSet;
+use std::future::poll_fn;
 use std::ops::Range;
+use std::task::Poll;
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry as TableEntry;
@@ -145,13 +147,13 @@ impl Index {
         Some(found.remove().0.location())
     }
 
-    /// All shards in a segment. Walks the whole index.
-    pub(crate) fn in_segment(&self, segment: u32) -> Vec<(BlobId, u8, Location)> {
+    /// All shards in a segment. Walks the whole index, and lets others go on after each table: millions of entries take
+    /// longer than a request may wait.
+    pub(crate) async fn in_segment(&self, segment: u32) -> Vec<(BlobId, u8, Location)> {
         let mut found = Vec::new();
         for table in &self.tables {
-            let table = table.lock();
-            let there = table.iter().filter(|slot| slot.segment == segment);
-            found.extend(there.map(|slot| (slot.id, slot.shard(), slot.location())));
+            found.extend(within_segment(&table.lock(), segment));
+            give_way().await;
         }
         // In the order of places, so that reading them is sequential.
         found.sort_unstable_by_key(|(_, _, location)| location.offset);
@@ -180,6 +182,27 @@ impl Index {
         }
         Some(page.into_iter().collect())
     }
+}
+
+fn within_segment(
+    table: &HashTable<Slot>,
+    segment: u32,
+) -> impl Iterator<Item = (BlobId, u8, Location)> + '_ {
+    let there = table.iter().filter(move |slot| slot.segment == segment);
+    there.map(|slot| (slot.id, slot.shard(), slot.location()))
+}
+
+/// Lets other tasks of the thread go on first.
+async fn give_way() {
+    let mut has_waited = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut has_waited, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -38,6 +39,7 @@ mod index;
 mod inventory;
 pub(crate) mod offline;
 mod open;
+mod pace;
 mod recovery;
 mod rewrite;
 mod scrub;
@@ -55,6 +57,8 @@ pub(crate) struct Drive {
     /// What changes it.
     writes: Arc<Silence>,
     reads: Silence,
+    /// What requests have asked of it so far.
+    requests: AtomicU64,
     /// How long it is waited for.
     answer_wait: Duration,
     segments: Arc<Segments>,
@@ -127,6 +131,7 @@ impl Drive {
             health,
             writes,
             reads,
+            requests: AtomicU64::new(0),
             answer_wait: options.answer_wait,
             segments,
             jobs,
@@ -139,6 +144,11 @@ impl Drive {
         }))
     }
 
+    /// Its folder.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Whether so many more bytes may be written.
     pub(crate) fn takes(&self, bytes: u64) -> Result<(), FaultKind> {
         self.health.takes(bytes)
@@ -146,6 +156,7 @@ impl Drive {
 
     /// The drive is asked for a change: it has answered when this is dropped.
     pub(crate) async fn ask(&self) -> Question<'_> {
+        self.requests.fetch_add(1, Ordering::Relaxed);
         self.writes.ask().await
     }
 
@@ -166,7 +177,17 @@ impl Drive {
 
     /// The drive is asked for bytes.
     pub(crate) async fn ask_read(&self) -> Question<'_> {
+        self.requests.fetch_add(1, Ordering::Relaxed);
         self.reads.ask().await
+    }
+
+    /// Begins a piece of work that nobody waits for.
+    pub(crate) fn begin_piece(&self) -> WorkPiece<'_> {
+        WorkPiece {
+            drive: self,
+            begun: self.env.clock.monotonic(),
+            requests: self.requests.load(Ordering::Relaxed),
+        }
     }
 
     /// What the drive answers, if it does in time.
@@ -212,6 +233,7 @@ impl Drive {
     /// As [`Drive::submit`] of a shard to append, without waiting: gives the job back while the queue is full.
     pub(crate) fn try_put(&self, job: PutJob) -> Result<(), PutJob> {
         use mpsc::error::TrySendError;
+        self.requests.fetch_add(1, Ordering::Relaxed);
         match self.jobs.try_send(job.0) {
             Err(TrySendError::Full(job)) => Err(PutJob(job)),
             Ok(()) | Err(TrySendError::Closed(_)) => Ok(()),
@@ -319,6 +341,22 @@ impl Drive {
         if let Some(end) = end {
             end.await;
         }
+    }
+}
+
+/// A piece of work that nobody waits for, under way.
+pub(crate) struct WorkPiece<'a> {
+    drive: &'a Drive,
+    begun: Duration,
+    requests: u64,
+}
+
+impl WorkPiece<'_> {
+    /// How long to leave the drive to requests now that the piece is done.
+    pub(crate) fn rest(&self, is_pressed: bool) -> Duration {
+        let took = self.drive.env.clock.monotonic().saturating_sub(self.begun);
+        let is_used = self.drive.requests.load(Ordering::Relaxed) != self.requests;
+        pace::rest(took, is_used, is_pressed)
     }
 }
 

@@ -7,20 +7,20 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use model::ids::BlobId;
 
-use super::Drive;
 use super::compaction::choose;
 use super::format::{Entry, RECORD_HEADER_BYTES, RecordKind, record_len};
 use super::index::Location;
 use super::recovery::read_segment;
 use super::segment_loop::Work;
 use super::segments::{Segment, segment_path};
+use super::{Drive, WorkPiece};
 use crate::error::{FaultKind, FormatError};
 use crate::gather::Gather;
 use crate::shard::check_packed;
 use crate::status::{Compacted, SegmentDamage};
 
-/// Bytes of records on their way at most.
-const IN_FLIGHT_BYTES: usize = 2 << 20;
+/// Bytes of records on their way at most: a request's shard that is synced together with them waits for no more than these.
+const IN_FLIGHT_BYTES: usize = 256 << 10;
 
 impl Drive {
     /// Rewrites one segment, if one is worth it.
@@ -56,7 +56,7 @@ impl Drive {
             }
         }
         // What lives is asked of the index and not of the segment: damage there must not lose what can be read.
-        for (id, shard, from) in self.segments.index.in_segment(segment.number()) {
+        for (id, shard, from) in self.segments.index.in_segment(segment.number()).await {
             if let Some(body) = self.whole_body(segment, id, shard, from).await? {
                 let work = Work::Move { from, body };
                 flight.submit(id, shard, work, from.length).await?;
@@ -120,9 +120,11 @@ impl Drive {
     }
 }
 
-/// Records on their way to the segment writer, a bounded number of bytes at a time.
+/// Records on their way to the segment writer, a bounded number of bytes at a time, with a rest after each where requests
+/// use the drive.
 struct Flight<'a> {
     drive: &'a Drive,
+    piece: WorkPiece<'a>,
     gather: Gather,
     in_flight: usize,
     moved_bytes: u64,
@@ -130,7 +132,7 @@ struct Flight<'a> {
 
 impl<'a> Flight<'a> {
     fn new(drive: &'a Drive) -> Self {
-        Flight { drive, gather: Gather::new(0), in_flight: 0, moved_bytes: 0 }
+        Flight { drive, piece: drive.begin_piece(), gather: Gather::new(0), in_flight: 0, moved_bytes: 0 }
     }
 
     async fn submit(&mut self, id: BlobId, shard: u8, work: Work, body_len: u32) -> Result<(), FaultKind> {
@@ -141,8 +143,18 @@ impl<'a> Flight<'a> {
         self.moved_bytes += len as u64;
         if self.in_flight >= IN_FLIGHT_BYTES {
             self.settle().await?;
+            self.rest().await;
         }
         Ok(())
+    }
+
+    async fn rest(&mut self) {
+        let is_pressed = self.drive.takes(self.drive.segment_bytes).is_err();
+        let rest = self.piece.rest(is_pressed);
+        if !rest.is_zero() {
+            self.drive.env.clock.sleep(rest).await;
+        }
+        self.piece = self.drive.begin_piece();
     }
 
     async fn settle(&mut self) -> Result<(), FaultKind> {

@@ -30,7 +30,7 @@ use crate::shard::{
 };
 
 /// Bytes of records read at once.
-const WINDOW_BYTES: u64 = 1 << 20;
+const WINDOW_BYTES: u64 = 512 << 10;
 /// Dead bytes between two living records that are read rather than skipped.
 const GAP_BYTES_MAX: u64 = 64 << 10;
 /// What listing a folder counts for, so that many empty ones are paced as well.
@@ -73,12 +73,15 @@ impl Walk {
         pending: &Registry,
     ) -> Result<ScrubStep, FaultKind> {
         let mut step = ScrubStep::default();
+        let drive = Arc::clone(&self.drive);
+        let piece = drive.begin_piece();
         while step.read_bytes < limit_bytes && !step.is_last {
             match self.at {
                 ScrubAt::Segments { from } => self.segments(from, &mut step).await,
                 ScrubAt::Files { from } => self.files(from, &mut step, pending).await?,
             }
         }
+        step.rest = piece.rest(false);
         Ok(step)
     }
 
@@ -231,7 +234,7 @@ impl SegmentWalk {
         {
             step.faults.push(ScrubFault::Segment { number: segment.number(), kind });
         }
-        let live = drive.segments.index.in_segment(segment.number());
+        let live = drive.segments.index.in_segment(segment.number()).await;
         SegmentWalk { segment, file: file.ok(), live, next: 0 }
     }
 

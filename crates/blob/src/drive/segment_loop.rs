@@ -32,6 +32,8 @@ use crate::gather::{Outcome, Ticket};
 
 /// Bytes of one batch at most.
 const BATCH_BYTES_MAX: usize = 4 << 20;
+/// Memory of a batch that is kept for the next one: many batches a second would have the allocator hold a second's worth.
+const KEPT_BYTES_MAX: usize = 1 << 20;
 
 /// What the loop does for its callers.
 pub(crate) enum Work {
@@ -73,6 +75,8 @@ struct Active {
     room_end: u64,
     batch: u32,
     entries: Vec<Entry>,
+    /// Memory for the next batch.
+    memory: Vec<u8>,
 }
 
 /// The loop's state.
@@ -342,6 +346,7 @@ impl SegmentLoop {
             room_end: room_bytes,
             batch: 0,
             entries: Vec::new(),
+            memory: Vec::new(),
         });
         Ok(())
     }
@@ -387,7 +392,9 @@ impl Active {
     /// The batch as bytes, and what follows from it.
     fn encode(&mut self, segments: &Segments, batch: &mut Vec<Job>) -> (Vec<u8>, Vec<Done>) {
         let len: usize = batch.iter().map(|job| record_len(job.body_len())).sum();
-        let mut bytes = Vec::with_capacity(blocks(len));
+        let mut bytes = std::mem::take(&mut self.memory);
+        bytes.clear();
+        bytes.reserve(blocks(len));
         let mut done = Vec::with_capacity(batch.len());
         for job in batch.drain(..) {
             let effect = self.encode_job(segments, &job, &mut bytes);
@@ -453,7 +460,11 @@ impl Active {
             end <= self.room_end && end.is_multiple_of(BLOCK_BYTES as u64),
             "a batch lies in the room reserved for it"
         );
-        let written = self.file.write_at(self.at, Bytes::from(bytes)).await;
+        let bytes = Bytes::from(bytes);
+        let written = self.file.write_at(self.at, bytes.clone()).await;
+        if bytes.is_unique() && bytes.len() <= KEPT_BYTES_MAX {
+            self.memory = bytes.into();
+        }
         written.map_err(|error| Refusal::of_write("a segment could not be written", error))?;
         let synced = self.file.sync().await;
         synced.map_err(|error| Refusal::Failed("a segment could not be synced", error))?;

@@ -16,7 +16,7 @@ use tokio::runtime::Handle;
 
 use super::on_pool;
 use super::recycle::ReadBuffers;
-use crate::buffer::{AlignedBuffer, BLOCK_BYTES};
+use crate::buffer::BLOCK_BYTES;
 use crate::{BoxFuture, Entry, File, OpenOptions, Space};
 
 /// An open file of the operating system.
@@ -80,7 +80,8 @@ fn open_with(path: &Path, options: OpenOptions, direct: bool) -> io::Result<fs::
 impl File for RealFile {
     fn read_at(&self, offset: u64, len_bytes: usize) -> BoxFuture<'_, io::Result<Bytes>> {
         if self.direct {
-            return self.run(move |file| read_direct(file, offset, len_bytes));
+            let buffers = Arc::clone(&self.buffers);
+            return self.run(move |file| read_direct(file, offset, len_bytes, &buffers));
         }
         let mut buffer = self.buffers.take(len_bytes);
         if !self.on_caller && read_without_waiting(&self.file, offset, buffer.bytes_mut()) {
@@ -132,12 +133,17 @@ fn read_without_waiting(file: &fs::File, offset: u64, buffer: &mut [u8]) -> bool
 }
 
 /// Reads whole blocks around what is asked and cuts it out.
-fn read_direct(file: &fs::File, offset: u64, len_bytes: usize) -> io::Result<Bytes> {
+fn read_direct(
+    file: &fs::File,
+    offset: u64,
+    len_bytes: usize,
+    buffers: &Arc<ReadBuffers>,
+) -> io::Result<Bytes> {
     let skip = (offset % BLOCK_BYTES as u64) as usize;
-    let mut buffer = AlignedBuffer::new(skip + len_bytes);
+    let mut buffer = buffers.take_aligned(skip + len_bytes);
     let read = fill(file, offset - skip as u64, buffer.bytes_mut())?;
     let end = read.min(skip + len_bytes);
-    Ok(buffer.freeze().slice(skip.min(end)..end))
+    Ok(buffer.freeze(end).slice(skip.min(end)..))
 }
 
 pub(super) fn fill(file: &fs::File, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {

@@ -1,12 +1,15 @@
 //! Memory that large reads go to, used again.
 //!
 //! What always holds: a buffer is either with who read, or here; what is kept here is bounded. Memory for a read must have
-//! been written once before (this crate has no `unsafe`), and zeros for each read would cost as much as half the read.
+//! been written once before (this crate has no `unsafe`), and zeros for each read would cost as much as half the read. What
+//! reads on and on, as a scrub does, would have the allocator hold a second of freed memory besides.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
+
+use crate::buffer::{BLOCK_BYTES, blocks};
 
 /// Shorter reads get memory of their own: the allocator is as good there.
 const READ_BYTES_MIN: usize = 64 << 10;
@@ -30,6 +33,7 @@ struct Kept {
 #[derive(Debug)]
 pub(super) struct ReadBuffer {
     memory: Vec<u8>,
+    start: usize,
     len: usize,
     home: Arc<ReadBuffers>,
 }
@@ -37,9 +41,20 @@ pub(super) struct ReadBuffer {
 impl ReadBuffers {
     /// Memory for so many bytes, of any content.
     pub(super) fn take(self: &Arc<Self>, len: usize) -> ReadBuffer {
+        let memory = self.memory(len);
+        ReadBuffer { memory, start: 0, len, home: Arc::clone(self) }
+    }
+
+    /// As [`ReadBuffers::take`], for direct I/O: whole blocks that begin at a block boundary.
+    pub(super) fn take_aligned(self: &Arc<Self>, len: usize) -> ReadBuffer {
+        let memory = self.memory(blocks(len) + BLOCK_BYTES);
+        let start = memory.as_ptr().align_offset(BLOCK_BYTES).min(BLOCK_BYTES);
+        ReadBuffer { memory, start, len: blocks(len), home: Arc::clone(self) }
+    }
+
+    fn memory(&self, len: usize) -> Vec<u8> {
         let kept = if len < READ_BYTES_MIN { None } else { self.kept.lock().take(len) };
-        let memory = kept.unwrap_or_else(|| vec![0; len]);
-        ReadBuffer { memory, len, home: Arc::clone(self) }
+        kept.unwrap_or_else(|| vec![0; len])
     }
 }
 
@@ -65,12 +80,12 @@ impl Kept {
 
 impl ReadBuffer {
     pub(super) fn bytes_mut(&mut self) -> &mut [u8] {
-        &mut self.memory[..self.len]
+        &mut self.memory[self.start..self.start + self.len]
     }
 
     /// The first `read` bytes, shared and read-only.
     pub(super) fn freeze(mut self, read: usize) -> Bytes {
-        if self.len >= READ_BYTES_MIN {
+        if self.memory.len() >= READ_BYTES_MIN || self.start > 0 {
             return Bytes::from_owner(self).slice(..read);
         }
         self.memory.truncate(read);
@@ -80,7 +95,7 @@ impl ReadBuffer {
 
 impl AsRef<[u8]> for ReadBuffer {
     fn as_ref(&self) -> &[u8] {
-        &self.memory[..self.len]
+        &self.memory[self.start..self.start + self.len]
     }
 }
 
@@ -109,6 +124,21 @@ mod tests {
         drop(part);
         assert_eq!(buffers.kept.lock().bytes, 100_000);
         assert_eq!(buffers.take(70_000).bytes_mut().len(), 70_000);
+    }
+
+    #[test]
+    fn memory_for_direct_reads_is_used_again_and_aligned() {
+        let buffers = Arc::new(ReadBuffers::default());
+        for _ in 0..10 {
+            let mut buffer = buffers.take_aligned(100_000);
+            assert_eq!(buffer.bytes_mut().as_ptr() as usize % BLOCK_BYTES, 0);
+            assert_eq!(buffer.bytes_mut().len(), blocks(100_000));
+            buffer.bytes_mut()[99_999] = 7;
+            let read = buffer.freeze(100_000);
+            assert_eq!(read.as_ptr() as usize % BLOCK_BYTES, 0);
+            assert_eq!((read.len(), read[99_999]), (100_000, 7));
+        }
+        assert_eq!(buffers.kept.lock().buffers.len(), 1, "one read at a time needs one buffer");
     }
 
     #[test]
