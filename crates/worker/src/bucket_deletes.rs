@@ -16,7 +16,7 @@ impl BucketDeletes {
 }
 
 impl Worker for BucketDeletes {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "bucket-deletes"
     }
 

@@ -42,7 +42,7 @@ impl Heal {
 }
 
 impl Worker for Heal {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "heal"
     }
 

@@ -5,12 +5,17 @@
 //! - A worker does a bounded step, then rests as its [`Progress`] says; it never holds up a request.
 //! - A worker that fails says so and tries again later; nothing is lost by a step that did not happen.
 //! - No request waits for a worker: requests only leave rows.
+//! - What works on one drive has a worker for each drive: a drive that hangs holds up its own only.
+//! - Whoever stops them waits for a while, not for a drive that never answers.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use env::{BoxFuture, Env};
+use env::{BoxFuture, Clock, Env};
+use futures_util::future::{Either, join_all, select};
 use object::Objects;
 use tokio::sync::watch;
+use tracing::warn;
 
 mod bucket_deletes;
 mod compaction;
@@ -19,18 +24,25 @@ mod reclaim;
 mod refill;
 mod runner;
 mod scrub;
+mod scrub_board;
 mod scrub_state;
 mod sweep;
 
 pub use refill::REFILL_FILE;
 pub use runner::{Progress, Worker};
-pub use scrub::{ScrubBoard, ScrubOptions, ScrubStatus};
+pub use scrub::ScrubOptions;
+pub use scrub_board::{ScrubBoard, ScrubStatus};
 pub use scrub_state::{Position, ScrubState};
+
+/// How long the step that a worker is in the midst of is waited for when all are to stop.
+const STOP_WAIT: Duration = Duration::from_secs(10);
 
 /// The workers of a store.
 pub struct Workers {
+    clock: Arc<dyn Clock>,
     stop: watch::Sender<bool>,
-    ends: Vec<BoxFuture<'static, ()>>,
+    /// By name.
+    ends: Vec<(String, BoxFuture<'static, ()>)>,
     scrubs: ScrubBoard,
 }
 
@@ -53,20 +65,31 @@ pub fn start_with(env: &Env, objects: &Objects, scrub: ScrubOptions) -> Workers 
     let scrubs = ScrubBoard::default();
     let mut ends = Vec::new();
     if !objects.meta().is_read_only() {
-        let workers: Vec<Box<dyn Worker>> = vec![
+        let mut workers: Vec<Box<dyn Worker>> = vec![
             Box::new(bucket_deletes::BucketDeletes::new(objects.clone())),
             Box::new(reclaim::Reclaim::new(objects.clone())),
             Box::new(heal::Heal::new(env.clone(), objects.clone())),
-            Box::new(compaction::Compaction::new(objects.clone())),
             Box::new(refill::Refill::new(env.clone(), objects.clone())),
             Box::new(sweep::Sweep::new(env.clone(), objects.clone())),
-            Box::new(scrub::Scrub::new(env.clone(), objects.clone(), scrub, scrubs.clone())),
         ];
+        workers.extend(of_drives(env, objects, scrub, &scrubs));
         for worker in workers {
-            ends.push(env.spawn.task(Box::pin(runner::run(env.clone(), worker, stop.subscribe()))));
+            let name = worker.name().to_owned();
+            ends.push((name, env.spawn.task(Box::pin(runner::run(env.clone(), worker, stop.subscribe())))));
         }
     }
-    Workers { stop, ends, scrubs }
+    Workers { clock: Arc::clone(&env.clock), stop, ends, scrubs }
+}
+
+/// The workers that each drive has for itself.
+fn of_drives(env: &Env, objects: &Objects, scrub: ScrubOptions, scrubs: &ScrubBoard) -> Vec<Box<dyn Worker>> {
+    let mut workers: Vec<Box<dyn Worker>> = Vec::new();
+    for (place, path) in objects.blobs().present() {
+        workers.push(Box::new(compaction::Compaction::new(objects.clone(), place, &path)));
+        let board = scrubs.clone();
+        workers.push(Box::new(scrub::Scrub::new(env.clone(), objects.clone(), scrub, board, (place, path))));
+    }
+    workers
 }
 
 impl Workers {
@@ -76,12 +99,19 @@ impl Workers {
         &self.scrubs
     }
 
-    /// Lets each finish its step and ends it.
+    /// Lets each finish its step and ends it. One whose drive does not answer is left to it, after a while.
     pub async fn stop(self) {
         self.stop.send_replace(true);
-        for end in self.ends {
-            end.await;
-        }
+        let clock = &self.clock;
+        let ended = self.ends.into_iter().map(async |(name, end)| {
+            if let Either::Right(_) = select(end, clock.sleep(STOP_WAIT)).await {
+                warn!(
+                    worker = name,
+                    "it is in the midst of a step that does not end: it is left to the next start"
+                );
+            }
+        });
+        join_all(ended).await;
     }
 }
 

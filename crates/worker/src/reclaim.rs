@@ -23,7 +23,7 @@ impl Reclaim {
 }
 
 impl Worker for Reclaim {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "reclaim"
     }
 

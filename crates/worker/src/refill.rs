@@ -150,7 +150,7 @@ impl Refill {
 }
 
 impl Worker for Refill {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "refill"
     }
 

@@ -28,7 +28,7 @@ pub enum Progress {
 /// Work that happens later.
 pub trait Worker: Send {
     /// Its name in logs and metrics.
-    fn name(&self) -> &'static str;
+    fn name(&self) -> &str;
     /// A bounded piece of it.
     fn step(&mut self) -> BoxFuture<'_, Result<Progress, ObjectError>>;
 }

@@ -6,12 +6,13 @@
 //! Invariants:
 //! - The place a run has come to is kept on the drive itself, in the file `scrub`: a start goes on from there, a segment or a
 //!   folder earlier at most.
-//! - A run reads no faster than its rate. Between two runs nothing is read, and nobody wakes up but to see that none is due.
+//! - A run reads no faster than its rate, and slower while requests use the drive. Between two runs nothing is read, and
+//!   nobody wakes up but to see that none is due.
 //! - A shard is counted for the drive it lies on, once in a run, whichever drive's run came upon it.
+//! - Each drive has a worker of its own: one that hangs holds up no other's run.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use blob::{DrivePlace, DriveScrub, FaultKind, Repaired, ScrubCursor, ScrubFault, ShardFault};
@@ -20,14 +21,14 @@ use futures_util::{StreamExt, stream};
 use model::blob::BlobRef;
 use model::ids::{BlobId, PartitionId};
 use object::{BlobsCursor, ObjectError, Objects};
-use parking_lot::Mutex;
 use tracing::{debug, info, warn};
 
+use crate::scrub_board::{ScrubBoard, ScrubStatus};
 use crate::scrub_state::{Position, ScrubState};
 use crate::{Progress, Worker};
 
 /// Bytes of a drive read by a step.
-const BYTES_PER_STEP: u64 = 4 << 20;
+const BYTES_PER_STEP: u64 = 1 << 20;
 /// Records looked at by a step, and what one counts for.
 const RECORDS_PER_STEP: usize = 256;
 const RECORD_BYTES: u64 = 4096;
@@ -60,35 +61,15 @@ impl Default for ScrubOptions {
     }
 }
 
-/// What is known of the scrubs of a drive.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ScrubStatus {
-    /// Where the drive is in the store.
-    pub drive: DrivePlace,
-    /// Its folder.
-    pub path: PathBuf,
-    /// How far it is, and what it has found.
-    pub state: ScrubState,
-}
-
-/// Where the state of all runs can be seen. Cheap to clone.
-#[derive(Clone, Debug, Default)]
-pub struct ScrubBoard(Arc<Mutex<Vec<ScrubStatus>>>);
-
-impl ScrubBoard {
-    /// The drives, by place.
-    #[must_use]
-    pub fn all(&self) -> Vec<ScrubStatus> {
-        self.0.lock().clone()
-    }
-}
-
 pub(crate) struct Scrub {
     env: Env,
     objects: Objects,
     options: ScrubOptions,
     board: ScrubBoard,
-    runs: Option<Vec<Run>>,
+    place: DrivePlace,
+    path: PathBuf,
+    name: String,
+    run: Option<Run>,
 }
 
 struct Run {
@@ -114,9 +95,17 @@ struct Healed {
     repaired: Repaired,
 }
 
+/// What a step has read.
+struct StepRead {
+    bytes: u64,
+    /// How long the drive is left to requests, at least.
+    rest: Duration,
+    healed: Vec<Healed>,
+}
+
 impl Worker for Scrub {
-    fn name(&self) -> &'static str {
-        "scrub"
+    fn name(&self) -> &str {
+        &self.name
     }
 
     fn step(&mut self) -> BoxFuture<'_, Result<Progress, ObjectError>> {
@@ -124,66 +113,65 @@ impl Worker for Scrub {
             let Some(interval) = self.options.interval else {
                 return Ok(Progress::Done);
             };
-            let mut runs = match self.runs.take() {
-                Some(runs) => runs,
+            let mut run = match self.run.take() {
+                Some(run) => run,
                 None => self.find().await,
             };
-            let progress = self.round(&mut runs, interval).await;
-            *self.board.0.lock() = runs.iter().map(Run::status).collect();
-            self.runs = Some(runs);
+            let progress = self.round(&mut run, interval).await;
+            self.board.show(run.status());
+            self.run = Some(run);
             progress
         })
     }
 }
 
+/// How long a run rests after a step: so long that it reads no faster than its rate, and as the drive needs for requests.
+fn rest(read_bytes: u64, bytes_per_second: u64, took: Duration, for_requests: Duration) -> Duration {
+    let wanted = Duration::from_secs_f64(read_bytes as f64 / bytes_per_second.max(1) as f64);
+    wanted.saturating_sub(took).max(for_requests).max(PAUSE_MIN)
+}
+
 impl Scrub {
-    pub(crate) fn new(env: Env, objects: Objects, options: ScrubOptions, board: ScrubBoard) -> Self {
-        Scrub { env, objects, options, board, runs: None }
+    pub(crate) fn new(
+        env: Env,
+        objects: Objects,
+        options: ScrubOptions,
+        board: ScrubBoard,
+        (place, path): (DrivePlace, PathBuf),
+    ) -> Self {
+        let name = format!("scrub of {}", path.display());
+        Scrub { env, objects, options, board, place, path, name, run: None }
     }
 
-    /// The drives that are there, each as its last life left it.
-    async fn find(&self) -> Vec<Run> {
-        let mut runs = Vec::new();
-        for drive in self.objects.blobs().drives().await {
-            let Some(path) = drive.path else {
-                continue;
-            };
-            let kept = ScrubState::load(&self.env, &path).await;
-            let is_new = kept.is_none();
-            let mut run = Run::new(drive.place, path, kept.unwrap_or_default(), self.env.clock.monotonic());
-            if is_new {
-                // What was just written needs no looking at.
-                run.state.finished_ms = Some(self.env.clock.now().millis());
-                run.save(&self.env).await;
-            }
-            runs.push(run);
+    /// The run as the drive's last life left it.
+    async fn find(&self) -> Run {
+        let kept = ScrubState::load(&self.env, &self.path).await;
+        let is_new = kept.is_none();
+        let now = self.env.clock.monotonic();
+        let mut run = Run::new(self.place, self.path.clone(), kept.unwrap_or_default(), now);
+        if is_new {
+            // What was just written needs no looking at.
+            run.state.finished_ms = Some(self.env.clock.now().millis());
+            run.save(&self.env).await;
         }
-        runs
+        run
     }
 
-    /// A step of every drive whose run is under way or due; then rests as long as its rate says, or until the next is due.
-    async fn round(&self, runs: &mut [Run], interval: Duration) -> Result<Progress, ObjectError> {
-        let begun = self.env.clock.monotonic();
-        let mut most_read = 0;
-        // All first: what one drive's run heals of another one is counted for that one's run.
-        for run in runs.iter_mut() {
-            if self.due_in(run, interval).is_zero() {
-                run.begin_if_due(&self.env, &self.objects).await;
-            }
+    /// A step, where the run is under way or due; then rests as long as its rate says, or until the next is due.
+    async fn round(&self, run: &mut Run, interval: Duration) -> Result<Progress, ObjectError> {
+        if self.due_in(run, interval).is_zero() {
+            run.begin_if_due(&self.env, &self.objects).await;
         }
-        for number in 0..runs.len() {
-            // Not those that have become due meanwhile: they have not begun.
-            if runs.get(number).is_some_and(|run| run.state.finished_ms.is_none()) {
-                most_read = self.advance(runs, number).await?.max(most_read);
-            }
+        run.count_healed(self.board.take_healed(run.place));
+        let mut pause = Duration::ZERO;
+        if run.state.finished_ms.is_none() {
+            let begun = self.env.clock.monotonic();
+            let read = self.advance(run).await?;
+            let took = self.env.clock.monotonic().saturating_sub(begun);
+            pause = rest(read.bytes, self.options.bytes_per_second, took, read.rest);
         }
-        let due = runs.iter().map(|run| self.due_in(run, interval)).min().unwrap_or(REST_MAX);
-        if !due.is_zero() {
-            return Ok(Progress::Idle(due.min(REST_MAX)));
-        }
-        let wanted = Duration::from_secs_f64(most_read as f64 / self.options.bytes_per_second.max(1) as f64);
-        let took = self.env.clock.monotonic().saturating_sub(begun);
-        Ok(Progress::Idle(wanted.saturating_sub(took).max(PAUSE_MIN)))
+        let due = self.due_in(run, interval);
+        Ok(Progress::Idle(if due.is_zero() { pause } else { due.min(REST_MAX) }))
     }
 
     /// How long until a drive's next run is due; zero while one is under way.
@@ -196,42 +184,38 @@ impl Scrub {
         interval.saturating_sub(Duration::from_millis(since))
     }
 
-    /// A step of one drive's run; tells the bytes it counts for.
-    async fn advance(&self, runs: &mut [Run], number: usize) -> Result<u64, ObjectError> {
-        let Some(run) = runs.get_mut(number) else {
-            return Ok(0);
-        };
-        let (read_bytes, healed) = match run.state.position.clone() {
+    async fn advance(&self, run: &mut Run) -> Result<StepRead, ObjectError> {
+        let read = match run.state.position.clone() {
             Position::Drive(cursor) => self.read(run, cursor).await,
             Position::Records { partition, cursor } => self.records(run, partition, cursor).await?,
         };
-        run.state.read_bytes += read_bytes;
-        for healed in healed {
-            self.count(runs, number, &healed);
+        run.state.read_bytes += read.bytes;
+        for healed in &read.healed {
+            self.count(run, healed);
         }
-        if let Some(run) = runs.get_mut(number) {
-            if run.is_through {
-                run.finish(&self.env);
-            }
-            run.keep(&self.env).await;
+        if run.is_through {
+            run.count_healed(self.board.take_healed(run.place));
+            run.finish(&self.env);
         }
-        Ok(read_bytes)
+        run.keep(&self.env).await;
+        Ok(read)
     }
 
     /// Reads on in the segments and files, and heals what is found.
-    async fn read(&self, run: &mut Run, cursor: ScrubCursor) -> (u64, Vec<Healed>) {
+    async fn read(&self, run: &mut Run, cursor: ScrubCursor) -> StepRead {
+        let nothing = || StepRead { bytes: BYTES_PER_STEP, rest: Duration::ZERO, healed: Vec::new() };
         if run.walk.is_none() {
             run.walk = self.objects.blobs().scrub(run.place, cursor).ok();
         }
         let Some(walk) = &mut run.walk else {
-            return (BYTES_PER_STEP, Vec::new());
+            return nothing();
         };
         let step = match walk.step(BYTES_PER_STEP).await {
             Ok(step) => step,
             Err(fault) => {
                 warn!(drive = %run.path.display(), %fault, "a folder can't be listed: the scrub tries again");
                 run.walk = None;
-                return (BYTES_PER_STEP, Vec::new());
+                return nothing();
             }
         };
         let cursor = walk.cursor();
@@ -251,7 +235,7 @@ impl Scrub {
             run.walk = None;
             run.state.position = Position::first_records();
         }
-        (step.read_bytes, healed)
+        StepRead { bytes: step.read_bytes, rest: step.rest, healed }
     }
 
     async fn heal_all(&self, run: &mut Run, shards: Vec<(BlobId, u8, FaultKind)>) -> Vec<Healed> {
@@ -310,7 +294,7 @@ impl Scrub {
         run: &mut Run,
         partition: PartitionId,
         cursor: BlobsCursor,
-    ) -> Result<(u64, Vec<Healed>), ObjectError> {
+    ) -> Result<StepRead, ObjectError> {
         let page = self.objects.blobs_of(partition, cursor, RECORDS_PER_STEP).await?;
         let mut healed = Vec::new();
         for blob in &page.blobs {
@@ -338,24 +322,21 @@ impl Scrub {
             }
             None => run.is_through = true,
         }
-        Ok((page.blobs.len() as u64 * RECORD_BYTES, healed))
+        let bytes = page.blobs.len() as u64 * RECORD_BYTES;
+        Ok(StepRead { bytes, rest: Duration::ZERO, healed })
     }
 
     /// Counts shards for the drives that they lie on.
-    fn count(&self, runs: &mut [Run], finder: usize, healed: &Healed) {
+    fn count(&self, run: &mut Run, healed: &Healed) {
         let Healed { blob, shard, repaired } = healed;
         for rebuilt in &repaired.rebuilt {
-            let Ok(place) = self.objects.blobs().place_of(blob, *rebuilt) else {
-                continue;
-            };
-            if let Some(run) = runs.iter_mut().find(|run| run.place == place) {
-                run.state.found += 1;
-                run.state.healed += 1;
+            match self.objects.blobs().place_of(blob, *rebuilt) {
+                Ok(place) if place == run.place => run.count_healed(1),
+                Ok(place) => self.board.tell_healed(place),
+                Err(_) => {}
             }
         }
-        if let Some(run) = runs.get_mut(finder)
-            && !repaired.rebuilt.contains(shard)
-        {
+        if !repaired.rebuilt.contains(shard) {
             run.state.found += 1;
             // Somebody else was faster, where it is not among those that are left.
             let is_left = repaired.remaining.iter().any(|fault| fault.shard == *shard);
@@ -382,6 +363,12 @@ impl Run {
         }
     }
 
+    /// Shards that were found and are whole again.
+    fn count_healed(&mut self, shards: u64) {
+        self.state.found += shards;
+        self.state.healed += shards;
+    }
+
     fn status(&self) -> ScrubStatus {
         ScrubStatus { drive: self.place, path: self.path.clone(), state: self.state.clone() }
     }
@@ -390,9 +377,8 @@ impl Run {
         if self.state.finished_ms.is_none() {
             return;
         }
-        let drives = objects.blobs().drives().await;
-        let used = drives.iter().find(|drive| drive.place == self.place);
-        let used = used.map_or(0, |drive| drive.total_bytes.saturating_sub(drive.free_bytes));
+        let drive = objects.blobs().drive(self.place).await;
+        let used = drive.total_bytes.saturating_sub(drive.free_bytes);
         self.state = ScrubState::begin(env.clock.now(), used);
         info!(drive = %self.path.display(), used_bytes = used, "scrubbing the drive: every shard is read and checked");
         self.save(env).await;
@@ -449,5 +435,27 @@ impl Run {
             // The next start begins a little earlier: nothing is lost by it.
             debug!(drive = %self.path.display(), %error, "the scrub's place could not be kept");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn ms(time: u64) -> Duration {
+        Duration::from_millis(time)
+    }
+
+    #[test]
+    fn a_run_reads_as_fast_as_its_rate_where_nobody_else_reads() {
+        assert_eq!(rest(1 << 20, 32 << 20, ms(0), ms(0)), Duration::from_secs(1) / 32);
+        assert_eq!(rest(16 << 20, 16 << 20, ms(400), ms(0)), ms(600));
+    }
+
+    #[test]
+    fn what_requests_need_counts_where_it_is_longer_and_no_step_follows_at_once() {
+        assert_eq!(rest(16 << 20, 16 << 20, ms(400), ms(1200)), ms(1200));
+        assert_eq!(rest(16 << 20, 16 << 20, ms(100), ms(300)), ms(900));
+        assert_eq!(rest(1, 1 << 30, ms(5), ms(0)), PAUSE_MIN);
     }
 }

@@ -311,7 +311,7 @@ impl Sweep {
 }
 
 impl Worker for Sweep {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "sweep"
     }
 

@@ -25,6 +25,7 @@ mod heal;
 mod reclaim;
 mod refill;
 mod rest;
+mod silent;
 mod sweep;
 
 /// Steps of a worker before a test takes it for one that never rests.
