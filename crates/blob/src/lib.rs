@@ -90,7 +90,8 @@ pub struct Blobs {
 
 impl Blobs {
     /// Opens the drives: rebuilds the index of packed shards from the segments and cuts torn ends. Damage is recorded
-    /// ([`Blobs::drives`]) and never keeps the store from opening; a drive that can't be read is poisoned.
+    /// ([`Blobs::drives`]) and never keeps the store from opening; a drive that can't be read is poisoned, and one that
+    /// leaves a step of it waiting for [`BlobOptions::answer_wait`] counts as missing until the next start.
     ///
     /// # Errors
     /// Where the sets are not such as can be, or no thread can be started.
@@ -237,7 +238,17 @@ async fn open_set(env: &Env, set: SetDrives, options: &BlobOptions) -> Result<Se
     let places = (0u8..).map(|slot| DrivePlace { set: set.set, slot });
     // Beside one another: each waits for its own drive, and reads all of its segments.
     let opening = places.zip(&set.drives).map(async |(place, path)| match path {
-        Some(path) => Drive::open(env, place, path, options).await.map(Some),
+        Some(path) => {
+            let opened = Drive::open(env, place, path, options).await?;
+            if opened.is_none() {
+                tracing::warn!(
+                    drive = %path.display(), waited_seconds = options.answer_wait.as_secs(),
+                    "the drive does not answer: its data is left out until the next start. Look at the device and at \
+                     what the kernel says of it, then start the server again"
+                );
+            }
+            Ok(opened)
+        }
         None => Ok(None),
     });
     let drives = join_all(opening).await.into_iter().collect::<Result<_, _>>()?;

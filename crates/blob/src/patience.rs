@@ -1,12 +1,10 @@
 //! How long drives are waited for: what needs a drive that never answers ends in an error, and does not wait for ever.
 
 use std::future::Future;
-use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use env::{BoxFuture, Clock};
-use futures_util::future::{Either, select};
 
 use crate::error::FaultKind;
 
@@ -49,8 +47,5 @@ pub(crate) async fn within<T>(
     limit: Duration,
     answer: impl Future<Output = Result<T, FaultKind>>,
 ) -> Result<T, FaultKind> {
-    match select(pin!(answer), clock.sleep(limit)).await {
-        Either::Left((answer, _)) => answer,
-        Either::Right(((), _)) => Err(FaultKind::Silent),
-    }
+    env::within(clock, limit, answer).await.unwrap_or(Err(FaultKind::Silent))
 }

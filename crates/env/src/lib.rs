@@ -4,11 +4,12 @@
 //! process on one seed: a clock that jumps, random numbers that repeat, drives that keep only what was synced. The same
 //! code runs on both. Futures are boxed: next to a system call the allocation is nothing, and no type parameter spreads.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -174,6 +175,16 @@ pub trait File: Send + Sync {
     /// Makes what was written durable. After an error the file's state is unknown: take no more writes
     /// (see `DESIGN.md`: a drive that fails a sync is poisoned).
     fn sync(&self) -> BoxFuture<'_, io::Result<()>>;
+}
+
+/// What something comes to, if it does in time. It is dropped else: an operation that it has begun is carried out all the same.
+pub async fn within<T>(clock: &dyn Clock, limit: Duration, work: impl Future<Output = T>) -> Option<T> {
+    let (mut work, mut late) = (pin!(work), clock.sleep(limit));
+    poll_fn(|context| match work.as_mut().poll(context) {
+        Poll::Ready(done) => Poll::Ready(Some(done)),
+        Poll::Pending => late.as_mut().poll(context).map(|()| None),
+    })
+    .await
 }
 
 /// Makes a directory below `root`, and makes its name and those of the directories in between durable. `root` is there.

@@ -149,7 +149,7 @@ impl Drives {
             _taken: Taken::default(),
         };
         drives.warnings.extend(taken.warnings.iter().cloned());
-        drives.warnings.extend(survey::shared_file_systems(env, paths).await);
+        drives.warnings.extend(survey::shared_file_systems(env, &seen).await);
         if plan.new_store {
             make(env, &plan).await?;
         } else {

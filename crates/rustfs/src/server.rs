@@ -123,10 +123,11 @@ fn serve(arguments: &ServerArguments) -> ExitCode {
         }
     };
     config.warnings.extend(logging::init(&variable));
+    // The drives stay this process's until its threads have ended: one may still be in the midst of a write.
     let ended = runtime.block_on(run(&env, config));
     runtime.shutdown_timeout(LAST_CALLS_TIME_MAX);
     match ended {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&format!("error: {error}"));
             ExitCode::FAILURE
@@ -147,7 +148,8 @@ fn read_key_file(env: &Env, runtime: &Handle, path: &Path) -> io::Result<String>
     String::from_utf8(text.to_vec()).map_err(|_| io::Error::other("it is no text"))
 }
 
-async fn run(env: &Env, mut config: Config) -> Result<(), RunError> {
+/// Serves until it is to stop; gives back the drives, which nobody else may use before.
+async fn run(env: &Env, mut config: Config) -> Result<Option<Drives>, RunError> {
     let mut signals = Signals::new().map_err(RunError::Signals)?;
     let bound = Bound::new(&config.address)?;
     let addresses: Vec<SocketAddr> = bound.addresses().collect();
@@ -160,7 +162,7 @@ async fn run(env: &Env, mut config: Config) -> Result<(), RunError> {
     };
     let Some((drives, store)) = opened else {
         info!("stopped before the start was complete");
-        return Ok(());
+        return Ok(None);
     };
     let listeners = match bound.listen() {
         Ok(listeners) => listeners,
@@ -177,9 +179,8 @@ async fn run(env: &Env, mut config: Config) -> Result<(), RunError> {
     listener::serve(env.clone(), listeners, store.door(), options, stop).await;
     tell_service_manager("STOPPING=1");
     store.close().await;
-    drop(drives);
     info!("stopped");
-    Ok(())
+    Ok(Some(drives))
 }
 
 async fn open(env: &Env, config: &Config) -> Result<(Drives, Store), RunError> {

@@ -1,14 +1,16 @@
 //! What is built from what: metadata and blobs on the drives, objects over both, S3 in front, workers behind.
 //!
-//! Opened in that order, closed in the reverse one: when [`Store::close`] has returned nothing is written any more.
+//! Opened in that order, closed in the reverse one: when [`Store::close`] has returned nothing is written any more, but to a
+//! drive that does not answer.
 
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use blob::{BlobOpenError, BlobOptions, Blobs, DriveState, SetDrives};
+use blob::{BlobOpenError, BlobOptions, Blobs, DrivePlace, DriveState, DriveStatus, SetDrives};
 use bytes::Bytes;
-use env::Env;
+use env::{Clock, Env};
 use http::{Request, Response};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
@@ -18,6 +20,7 @@ use meta::{EngineFactory, Meta, MetaDrive, MetaOpenError, MetaOptions, Watch};
 use object::{Objects, ObjectsOptions};
 use s3::{Frontend, FrontendOptions, Peer, ResponseBody, Subnet};
 use thiserror::Error;
+use tracing::warn;
 use worker::{ScrubOptions, Workers};
 
 use crate::config::{Config, RootKeys};
@@ -25,6 +28,9 @@ use crate::drives::{Drives, DrivesError};
 use crate::health::{self, Question, StoreHealth};
 use crate::listener::Respond;
 use crate::memory::MetadataShare;
+
+/// How long metadata is waited for when it is closed.
+const CLOSE_WAIT: Duration = Duration::from_secs(30);
 
 /// Why the store on the drives can't be opened.
 #[derive(Debug, Error)]
@@ -45,6 +51,7 @@ pub enum OpenError {
 
 /// Everything below the front: records, bytes, objects over both, and workers. The simulation runs exactly this.
 pub struct Storage {
+    clock: Arc<dyn Clock>,
     meta: Arc<Meta>,
     blobs: Blobs,
     objects: Objects,
@@ -127,7 +134,7 @@ impl Storage {
         drives.finish(env).await?;
         let objects = Objects::new(env.clone(), Arc::clone(&meta), blobs.clone(), objects);
         let workers = worker::start_with(env, &objects, scrub);
-        Ok(Storage { meta, blobs, objects, workers })
+        Ok(Storage { clock: Arc::clone(&env.clock), meta, blobs, objects, workers })
     }
 
     /// What requests are carried out by.
@@ -136,12 +143,29 @@ impl Storage {
         &self.objects
     }
 
-    /// Stops the workers and closes the drives.
+    /// Stops the workers and closes the drives. What does not answer is waited for as long as requests wait for it, and then
+    /// left as a kill would leave it.
     pub async fn close(self) {
         self.workers.stop().await;
         self.blobs.close().await;
-        self.meta.close().await;
+        if env::within(&*self.clock, CLOSE_WAIT, self.meta.close()).await.is_none() {
+            warn!(
+                drives = silent_drives(&self.blobs).await,
+                waited_seconds = CLOSE_WAIT.as_secs(),
+                "the metadata of a drive can't be closed, as the drive does not answer: the next start recovers it. \
+                 Look at the device and at what the kernel says of it"
+            );
+        }
     }
+}
+
+/// The drives that do not answer, by their folders.
+async fn silent_drives(blobs: &Blobs) -> String {
+    let is_silent = |drive: &DriveStatus| matches!(drive.state, DriveState::Silent { .. });
+    let drives = blobs.drives().await;
+    let paths = drives.iter().filter(|drive| is_silent(drive)).filter_map(|drive| drive.path.as_deref());
+    let names: Vec<String> = paths.map(|path| path.display().to_string()).collect();
+    if names.is_empty() { "not known".to_owned() } else { names.join(", ") }
 }
 
 /// How the front serves, checked before anything is opened.
@@ -215,12 +239,24 @@ async fn open_meta(env: &Env, drives: &mut Drives, options: MetaOptions) -> Resu
 }
 
 async fn open_blobs(env: &Env, drives: &mut Drives, options: BlobOptions) -> Result<Blobs, OpenError> {
+    let mut silent = Vec::new();
     let sets = drives.places.iter().zip(0u16..).map(|(places, set)| SetDrives {
         set,
         map_epoch: drives.map.epoch,
         drives: places.clone(),
     });
     let blobs = Blobs::open(env.clone(), sets.collect(), options).await?;
+    for (slot, _, path) in drives.present() {
+        let place = DrivePlace { set: slot.set, slot: slot.slot };
+        if blobs.drive(place).await.state == DriveState::Missing {
+            silent.push(format!(
+                "{} does not answer: the data on it is left out until a start that finds it answering. The others do \
+                 without it.",
+                path.display()
+            ));
+        }
+    }
+    drives.warnings.extend(silent);
     for drive in blobs.drives().await {
         if !matches!(drive.state, DriveState::Ok | DriveState::Missing) {
             let place = drive.path.as_deref().unwrap_or(Path::new("a drive")).display();

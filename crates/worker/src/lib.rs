@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use env::{BoxFuture, Clock, Env};
-use futures_util::future::{Either, join_all, select};
+use futures_util::future::join_all;
 use object::Objects;
 use tokio::sync::watch;
 use tracing::warn;
@@ -104,7 +104,7 @@ impl Workers {
         self.stop.send_replace(true);
         let clock = &self.clock;
         let ended = self.ends.into_iter().map(async |(name, end)| {
-            if let Either::Right(_) = select(end, clock.sleep(STOP_WAIT)).await {
+            if env::within(&**clock, STOP_WAIT, end).await.is_none() {
                 warn!(
                     worker = name,
                     "it is in the midst of a step that does not end: it is left to the next start"

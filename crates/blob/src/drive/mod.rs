@@ -20,6 +20,7 @@ use tokio::sync::mpsc::{self, Sender};
 use self::format::record_len;
 use self::health::Health;
 pub(crate) use self::inventory::{Busy, read_end as file_end};
+use self::open::OpenFault;
 pub(crate) use self::scrub::Walk;
 use self::segment_loop::{Job, SegmentLoop, Work};
 use self::segments::Segments;
@@ -80,13 +81,13 @@ impl std::fmt::Debug for Drive {
 }
 
 impl Drive {
-    /// Opens a drive, however bad it is: what can't be read makes it poisoned.
+    /// Opens a drive, however bad it is: what can't be read makes it poisoned. `None` where it does not answer.
     pub(crate) async fn open(
         env: &Env,
         place: DrivePlace,
         path: &Path,
         options: &BlobOptions,
-    ) -> Result<Arc<Drive>, BlobOpenError> {
+    ) -> Result<Option<Arc<Drive>>, BlobOpenError> {
         let root = path.join("blob");
         let segments = Arc::new(Segments::new(root.join("segments")));
         let opened = open::open(env, &root, &segments, options).await;
@@ -101,7 +102,8 @@ impl Drive {
                 let bytes = options.segment_bytes(&opened.space);
                 (health, opened.next_number, bytes)
             }
-            Err(error) => {
+            Err(OpenFault::Silent) => return Ok(None),
+            Err(OpenFault::Io(error)) => {
                 let health = Health::new(path.display().to_string(), Space::default(), 0, now);
                 health.poison(format!("{} can't be opened: {error}", root.display()));
                 (health, 0, options.segment_bytes(&Space::default()))
@@ -124,7 +126,7 @@ impl Drive {
             .spawn
             .thread(&name, Box::pin(writer.run()))
             .map_err(|source| BlobOpenError::Thread { path: path.to_owned(), source })?;
-        Ok(Arc::new(Drive {
+        Ok(Some(Arc::new(Drive {
             place,
             path: path.to_owned(),
             env: env.clone(),
@@ -141,7 +143,7 @@ impl Drive {
             compact_dead_percent_min: options.compact_dead_percent_min,
             compacting: tokio::sync::Mutex::new(()),
             writer_end: Mutex::new(Some(writer_end)),
-        }))
+        })))
     }
 
     /// Its folder.

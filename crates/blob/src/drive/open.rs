@@ -2,11 +2,15 @@
 //!
 //! Segments are replayed in the order of their numbers, records in the order of their places: the last word on a shard
 //! counts. Whatever is damaged is noted and stepped over.
+//!
+//! A drive may take its time over all of its segments, but not over one of them: one that hangs is given up.
 
+use std::future::Future;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use env::{Env, File, OpenOptions, Space};
 
@@ -26,21 +30,48 @@ pub(super) struct Opened {
     pub(super) poison: Option<String>,
 }
 
+/// Why a drive can't be opened.
+#[derive(Debug)]
+pub(super) enum OpenFault {
+    /// It does not answer.
+    Silent,
+    /// It answers with an error.
+    Io(io::Error),
+}
+
+/// What opens a drive.
+struct Opening<'a> {
+    env: &'a Env,
+    limit: Duration,
+}
+
+impl Opening<'_> {
+    /// One step of it, which may not take longer than a drive is waited for.
+    async fn step<T>(&self, step: impl Future<Output = T>) -> Result<T, OpenFault> {
+        env::within(&*self.env.clock, self.limit, step).await.ok_or(OpenFault::Silent)
+    }
+
+    async fn io<T>(&self, step: impl Future<Output = io::Result<T>>) -> Result<T, OpenFault> {
+        self.step(step).await?.map_err(OpenFault::Io)
+    }
+}
+
 pub(super) async fn open(
     env: &Env,
     root: &Path,
     segments: &Segments,
-    _options: &BlobOptions,
-) -> io::Result<Opened> {
-    make_folders(env, root).await?;
-    let space = env.disk.space(root).await?;
-    let entries = env.disk.list(&segments.folder).await?;
+    options: &BlobOptions,
+) -> Result<Opened, OpenFault> {
+    let opening = Opening { env, limit: options.answer_wait };
+    opening.io(make_folders(env, root)).await?;
+    let space = opening.io(env.disk.space(root)).await?;
+    let entries = opening.io(env.disk.list(&segments.folder)).await?;
     let mut numbers: Vec<u32> = entries.iter().filter_map(|entry| segment_number(&entry.name)).collect();
     numbers.sort_unstable();
     let newest = numbers.last().copied();
     let mut poison = None;
     for number in numbers {
-        if let Err(error) = replay(env, segments, number, Some(number) == newest).await {
+        if let Err(error) = opening.step(replay(env, segments, number, Some(number) == newest)).await? {
             poison.get_or_insert(error);
         }
     }

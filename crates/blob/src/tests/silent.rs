@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use env::simulated::Simulation;
+use env::simulated::{Mishap, Simulation};
 
 use super::*;
 use crate::{DriveState, FaultKind};
@@ -89,6 +89,38 @@ fn what_needs_the_silent_drive_waits_for_it_and_not_without_end() {
             disks.resume("d2");
             env.clock.sleep(Duration::from_secs(5)).await;
             assert_eq!(read(&blobs, &before).await.unwrap(), pattern(size, 1));
+        });
+        life.finished();
+    }
+}
+
+#[test]
+fn a_drive_that_hangs_while_the_store_is_opened_counts_as_missing() {
+    let simulation = Simulation::with_drives(7, 4, 1 << 30);
+    let disks = simulation.disks().clone();
+    let coded = redundancy(2, 2);
+    let life = simulation.run(async |env| {
+        let blobs = open(&env, 4).await;
+        write(&blobs, coded, &pattern(5_000, 1)).await.unwrap()
+    });
+    let before = life.finished();
+    for nth in [1, 5, 15, 25] {
+        let life = simulation.run(async |env| {
+            disks.mishap_at(nth, Mishap::StallUntilResumed);
+            let (seconds, blobs) = timed(&env, open(&env, 4)).await;
+            assert!((30..40).contains(&seconds), "{seconds} s, stalled at {nth}");
+            let states: Vec<_> = blobs.drives().await.into_iter().map(|drive| drive.state).collect();
+            assert_eq!(states.iter().filter(|state| **state == DriveState::Missing).count(), 1, "{states:?}");
+            assert_eq!(states.iter().filter(|state| **state == DriveState::Ok).count(), 3, "{states:?}");
+            let (seconds, found) = timed(&env, read(&blobs, &before)).await;
+            assert_eq!((seconds, found.unwrap()), (0, pattern(5_000, 1)));
+            let (seconds, written) = timed(&env, write(&blobs, coded, &pattern(5_000, 2))).await;
+            assert_eq!(seconds, 0, "nothing waits for it any more");
+            assert_eq!(read(&blobs, &written.unwrap()).await.unwrap(), pattern(5_000, 2));
+            for drive in ["d1", "d2", "d3", "d4"] {
+                disks.resume(drive);
+            }
+            blobs.close().await;
         });
         life.finished();
     }

@@ -36,6 +36,10 @@ impl Taken {
         let mut taken = Taken::default();
         let mut locked = Vec::new();
         for drive in seen {
+            if let Found::Unusable(reason) = &drive.given.found {
+                // Should it be found well at the next look, it was not taken all the same.
+                taken.unwritable.push((drive.given.path.clone(), reason.clone()));
+            }
             if !matches!(drive.given.found, Found::Blank | Found::Formatted(_)) {
                 continue;
             }
@@ -49,7 +53,7 @@ impl Taken {
             }
         }
         // Only what is this process's is written, and all drives beside one another: each waits for its own sync.
-        let probed = join_all(locked.iter().map(|drive| probe(env, &drive.given.path))).await;
+        let probed = join_all(locked.iter().map(|drive| probe_in_time(env, &drive.given.path))).await;
         for (drive, result) in locked.into_iter().zip(probed) {
             taken.note_probe(env, drive, result);
         }
@@ -202,6 +206,11 @@ fn is_full(error: &io::Error) -> bool {
 }
 
 /// Writes a file, syncs it and removes it.
+async fn probe_in_time(env: &Env, drive: &Path) -> io::Result<()> {
+    let probed = survey::in_time(env, probe(env, drive)).await;
+    probed.unwrap_or_else(|| Err(io::Error::other(survey::does_not_answer())))
+}
+
 async fn probe(env: &Env, drive: &Path) -> io::Result<()> {
     let path = drive.join("probe");
     match env.disk.remove(&path).await {

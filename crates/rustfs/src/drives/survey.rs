@@ -1,13 +1,19 @@
 //! What is under the paths. Reads only.
 
+use std::future::Future;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::{DrivesError, Found, Given};
 use cluster::format::{self, DriveFormat, DriveFormatError};
 use cluster::start::EPOCH_UNFINISHED;
 use env::Env;
+use futures_util::future::join_all;
 use rustix::fs::Access;
+
+/// How long a drive is waited for, each time something is asked of it.
+pub(super) const ANSWER_WAIT: Duration = Duration::from_secs(30);
 
 /// Names that hold data of a store.
 const DATA: &[&str] = &["meta", "blob"];
@@ -52,11 +58,15 @@ pub(super) fn refuse_nested(paths: &[PathBuf]) -> Result<(), DrivesError> {
 
 /// Looks at every path.
 pub(super) async fn look(env: &Env, paths: &[PathBuf]) -> Result<Vec<Seen>, DrivesError> {
-    let mut found = Vec::new();
-    for path in paths {
-        found.push((path, look_at(env, path).await?));
-    }
-    refuse_same_folder(env, paths)?;
+    // Beside one another: those that do not answer are waited for together.
+    let found = join_all(paths.iter().map(|path| look_in_time(env, path))).await;
+    let found: Vec<(&PathBuf, Option<Found>)> = paths
+        .iter()
+        .zip(found)
+        .map(|(path, found)| Ok((path, found?)))
+        .collect::<Result<_, DriveFormatError>>()?;
+    let answering = found.iter().filter(|(_, found)| !matches!(found, Some(Found::Unusable(_))));
+    refuse_same_folder(env, answering.map(|(path, _)| *path))?;
     let is_store = found.iter().any(
         |(_, found)| matches!(found, Some(Found::Formatted(format)) if format.map.epoch > EPOCH_UNFINISHED),
     );
@@ -66,11 +76,33 @@ pub(super) async fn look(env: &Env, paths: &[PathBuf]) -> Result<Vec<Seen>, Driv
         let found = match found {
             Some(found) => found,
             None if is_store => Found::Unusable("there is no such folder: is the drive mounted?".into()),
-            None => look_above(env, path).await,
+            None => in_time(env, look_above(env, path))
+                .await
+                .unwrap_or_else(|| Found::Unusable(does_not_answer())),
         };
         seen.push(Seen { given: Given { path: path.clone(), found }, absent });
     }
     Ok(seen)
+}
+
+/// As [`look_at`], but a drive that hangs can't be used.
+async fn look_in_time(env: &Env, path: &Path) -> Result<Option<Found>, DriveFormatError> {
+    let looked = in_time(env, look_at(env, path)).await;
+    looked.unwrap_or_else(|| Ok(Some(Found::Unusable(does_not_answer()))))
+}
+
+/// What a drive answers, if it does in time.
+pub(super) async fn in_time<T>(env: &Env, answer: impl Future<Output = T>) -> Option<T> {
+    env::within(&*env.clock, ANSWER_WAIT, answer).await
+}
+
+/// Why a drive that hangs is left out.
+pub(super) fn does_not_answer() -> String {
+    format!(
+        "it has not answered for {} seconds: look at the device and at what the kernel says of it, and start the server \
+         again when it answers",
+        ANSWER_WAIT.as_secs()
+    )
 }
 
 /// What is at a path; `None` where nothing is. The error is a drive that a newer release wrote: then the whole store
@@ -165,7 +197,7 @@ pub(super) fn reason(env: &Env, path: &Path, error: &io::Error) -> String {
 }
 
 /// One folder under two names, by links or mounts.
-fn refuse_same_folder(env: &Env, paths: &[PathBuf]) -> Result<(), DrivesError> {
+fn refuse_same_folder<'a>(env: &Env, paths: impl Iterator<Item = &'a PathBuf>) -> Result<(), DrivesError> {
     let mut known: Vec<(&PathBuf, (u64, u64))> = Vec::new();
     for path in paths {
         let native = env.disk.native_path(path);
@@ -182,10 +214,12 @@ fn refuse_same_folder(env: &Env, paths: &[PathBuf]) -> Result<(), DrivesError> {
 }
 
 /// A warning where several drives are on one file system: they fail together.
-pub(super) async fn shared_file_systems(env: &Env, paths: &[PathBuf]) -> Option<String> {
+pub(super) async fn shared_file_systems(env: &Env, seen: &[Seen]) -> Option<String> {
     let mut file_systems: Vec<(u64, Vec<&PathBuf>)> = Vec::new();
-    for path in paths {
-        let Ok(space) = env.disk.space(path).await else {
+    let usable =
+        seen.iter().map(|seen| &seen.given).filter(|given| !matches!(given.found, Found::Unusable(_)));
+    for path in usable.map(|given| &given.path) {
+        let Some(Ok(space)) = in_time(env, env.disk.space(path)).await else {
             continue;
         };
         match file_systems.iter_mut().find(|(known, _)| *known == space.file_system) {

@@ -3,7 +3,7 @@
 
 use super::*;
 
-use env::simulated::{Crash, Ending, Simulation};
+use env::simulated::{Crash, Ending, Mishap, Simulation};
 
 const CAPACITY_BYTES: u64 = 1 << 30;
 
@@ -247,4 +247,30 @@ fn folders_in_one_another_are_refused() {
     let paths = [PathBuf::from("/a/b"), PathBuf::from("/a")];
     assert!(matches!(survey::refuse_nested(&paths), Err(DrivesError::Nested { .. })));
     assert!(survey::refuse_nested(&[PathBuf::from("/a"), PathBuf::from("/ab")]).is_ok());
+}
+
+#[test]
+fn a_drive_that_hangs_is_left_out_of_the_start_and_taken_by_the_next_one() {
+    let simulation = simulation(1, 4);
+    started(&simulation, 4).unwrap();
+    let disks = simulation.disks().clone();
+    // Before the first look, between the looks, and while it is proved that it can be written.
+    for nth in [1, 6, 12, 16, 20, 24] {
+        let (seconds, missing, warnings) = simulation
+            .run(async |env| {
+                disks.mishap_at(nth, Mishap::StallUntilResumed);
+                let begun = env.clock.monotonic();
+                let drives = Drives::prepare(&env, &paths(4), Choices::default()).await.unwrap();
+                let took = env.clock.monotonic() - begun;
+                for drive in ["d1", "d2", "d3", "d4"] {
+                    disks.resume(drive);
+                }
+                (took.as_secs(), drives.missing_count(), drives.warnings.join("\n"))
+            })
+            .finished();
+        assert!((30..=120).contains(&seconds), "{seconds} s, stalled at {nth}");
+        assert_eq!(missing, 1, "stalled at {nth}: {warnings}");
+        assert!(warnings.contains("has not answered for 30 seconds"), "{warnings}");
+        assert_eq!(started(&simulation, 4).unwrap().missing_count(), 0);
+    }
 }
