@@ -1,7 +1,8 @@
 //! Everything at once for a long time: puts of all sizes, overwrites, gets compared byte for byte, deletes, listings,
 //! uploads in parts. A line for each interval, so that growth of memory or latency shows; at the end everything is
-//! deleted and the drives are watched until they are as they were.
+//! deleted, uploads that were under way are aborted, and the drives are watched until they are as they were.
 
+mod abort;
 mod keys;
 mod load;
 mod upload;
@@ -35,9 +36,13 @@ pub(super) fn run(lab: &mut Lab<'_>) -> Result<(), BenchError> {
         wrong += interval(lab, &mut load, begin)?;
     }
     lab.note(format!("errors in all: {wrong}, answers that were not as they should be: {}", load.wrong));
+    let aborted = abort::abort_uploads(&mut load.access)?;
     load.delete_all();
     let outcome = client::run(&lab.server.host, &until_done(connections), &mut load, &mut |_| {})?;
-    lab.note(format!("everything deleted in {:.1} s, errors: {:?}", outcome.seconds, outcome.errors));
+    lab.note(format!(
+        "{aborted} uploads aborted, everything deleted in {:.1} s, errors: {:?}",
+        outcome.seconds, outcome.errors
+    ));
     wait_for_space(lab, &empty);
     lab.rest("after the mixed load");
     Ok(())

@@ -75,7 +75,7 @@ struct Outstanding {
 
 /// The load and what it knows of the server.
 pub(super) struct Load {
-    access: Access,
+    pub(super) access: Access,
     pools: Vec<Pool>,
     parts: Pool,
     pub(super) keys: Keys,
@@ -116,7 +116,7 @@ impl Load {
         self.latencies.fill_with(Histogram::new);
     }
 
-    /// From now on only deletes, until nothing is left. Uploads that were begun are given up: what they hold stays.
+    /// From now on only deletes, until nothing is left. Uploads that were begun are given up: they have been aborted.
     pub(super) fn delete_all(&mut self) {
         self.leftover = Some(self.keys.take_all());
     }
