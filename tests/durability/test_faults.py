@@ -24,17 +24,17 @@ BROKEN = 1
 
 
 class Strace:
-    """Errors injected into a running server's calls on some files, for as long as the `with` lasts."""
+    """Errors injected into a running server's calls, on some files or on all, for as long as the `with` lasts."""
 
-    def __init__(self, server: Server, inject: str, paths: list[Path]):
+    def __init__(self, server: Server, inject: str, paths: list[Path] | None):
         if shutil.which("strace") is None:
             pytest.fail("strace is not there: `apt-get install strace`")
-        assert paths, "no file to make fail"
+        assert paths is None or paths, "no file to make fail"
         calls = inject.partition(":")[0]
         self.log = server.folder / "strace.log"
         self.command = ["strace", "-f", "-q", "-o", str(self.log), "-p", str(server.process.pid)]
         self.command += ["-e", f"trace={calls}", "-e", f"inject={inject}"]
-        for path in paths:
+        for path in paths or []:
             self.command += ["-P", str(path)]
 
     def __enter__(self) -> "Strace":
