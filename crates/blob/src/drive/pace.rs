@@ -12,6 +12,14 @@ const RESTS_WHILE_USED: u32 = 3;
 /// A rest at most: a drive that took a minute for a piece is not left alone for three.
 const REST_MAX: Duration = Duration::from_secs(2);
 
+/// Dead bytes may come to this share of the free ones before compaction no longer rests.
+const DEAD_SHARE_MAX: u64 = 8;
+
+/// Whether room is what is waited for: there is little, or so much of it is dead that compaction does not keep up.
+pub(crate) fn is_pressed(is_short: bool, dead_bytes: u64, free_bytes: u64) -> bool {
+    is_short || dead_bytes > free_bytes / DEAD_SHARE_MAX
+}
+
 /// How long to leave the drive to requests after a piece of work that took so long.
 pub(crate) fn rest(took: Duration, is_used: bool, is_pressed: bool) -> Duration {
     match is_used && !is_pressed {
@@ -44,6 +52,13 @@ mod tests {
     #[test]
     fn where_room_is_what_is_waited_for_requests_do_not_slow_compaction() {
         assert_eq!(rest(ms(300), true, true), Duration::ZERO);
+    }
+
+    #[test]
+    fn compaction_that_does_not_keep_up_no_longer_rests() {
+        assert!(!is_pressed(false, 100, 1000));
+        assert!(is_pressed(false, 200, 1000));
+        assert!(is_pressed(true, 0, 1000));
     }
 
     #[test]

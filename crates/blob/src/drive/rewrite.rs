@@ -13,7 +13,7 @@ use super::index::Location;
 use super::recovery::read_segment;
 use super::segment_loop::Work;
 use super::segments::{Segment, segment_path};
-use super::{Drive, WorkPiece};
+use super::{Drive, WorkPiece, pace};
 use crate::error::{FaultKind, FormatError};
 use crate::gather::Gather;
 use crate::shard::check_packed;
@@ -125,6 +125,7 @@ impl Drive {
 struct Flight<'a> {
     drive: &'a Drive,
     piece: WorkPiece<'a>,
+    is_pressed: bool,
     gather: Gather,
     in_flight: usize,
     moved_bytes: u64,
@@ -132,7 +133,12 @@ struct Flight<'a> {
 
 impl<'a> Flight<'a> {
     fn new(drive: &'a Drive) -> Self {
-        Flight { drive, piece: drive.begin_piece(), gather: Gather::new(0), in_flight: 0, moved_bytes: 0 }
+        let usage = drive.segments.usage();
+        let dead = usage.iter().map(|usage| usage.used_bytes.saturating_sub(usage.kept_bytes)).sum();
+        let is_short = drive.takes(drive.segment_bytes).is_err();
+        let is_pressed = pace::is_pressed(is_short, dead, drive.free_bytes());
+        let piece = drive.begin_piece();
+        Flight { drive, piece, is_pressed, gather: Gather::new(0), in_flight: 0, moved_bytes: 0 }
     }
 
     async fn submit(&mut self, id: BlobId, shard: u8, work: Work, body_len: u32) -> Result<(), FaultKind> {
@@ -149,8 +155,7 @@ impl<'a> Flight<'a> {
     }
 
     async fn rest(&mut self) {
-        let is_pressed = self.drive.takes(self.drive.segment_bytes).is_err();
-        let rest = self.piece.rest(is_pressed);
+        let rest = self.piece.rest(self.is_pressed);
         if !rest.is_zero() {
             self.drive.env.clock.sleep(rest).await;
         }
