@@ -158,8 +158,11 @@ def raft_log(drive: Path) -> list[Path]:
     return sorted((drive / "meta" / "log").glob("*.log"))
 
 
-def journal(drive: Path) -> list[Path]:
-    return sorted((drive / "meta" / "engine").glob("*.jnl"))
+def engine(drive: Path) -> list[Path]:
+    """What the engine will write next."""
+    folder = drive / "meta" / "engine"
+    last = max((int(path.stem, 16) for path in folder.glob("*.rows")), default=0)
+    return [folder / "manifest.new"] + [folder / f"{last + n:016x}.rows" for n in range(1, 30)]
 
 
 # What fails, where, and what the log and the health check say of it.
@@ -171,16 +174,20 @@ FAULTS = {
     "write-of-a-segment": ("pwrite64:error=EIO", segments, BYTES),
     "write-of-the-log": ("pwrite64:error=EIO", raft_log, METADATA),
     "write-of-the-log-without-room": ("pwrite64:error=ENOSPC", raft_log, METADATA),
-    "write-of-the-engine": ("write,writev,pwrite64:error=EIO", journal, METADATA),
-    "write-of-the-engine-without-room": ("write,writev,pwrite64:error=ENOSPC", journal, METADATA),
+    "write-of-the-engine": ("pwrite64:error=EIO", engine, METADATA),
+    "write-of-the-engine-without-room": ("pwrite64:error=ENOSPC", engine, METADATA),
+    "sync-of-the-engine": ("fdatasync:error=EIO", engine, METADATA),
 }
+
+# So little that the engine writes files within seconds.
+LITTLE = {"RUSTFS_METADATA_MEMORY": "8MiB"}
 
 
 @pytest.mark.limit(150)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_failure_of_one_drive_of_four_takes_it_out_and_the_others_go_on(make_server, fault):
     inject, files, (in_log, in_health) = FAULTS[fault]
-    server = make_server(drives=4).start()
+    server = make_server(drives=4, environment=LITTLE).start()
     load = Load(server)
     load.run(0.5)
     assert load.refused() == set()
@@ -242,7 +249,7 @@ def reads_without(server: Server, load: Load, away: tuple[int, ...]) -> bool:
 @pytest.mark.parametrize("fault", [name for name in FAULTS if not name.startswith("sync-of-a-segment-")])
 def test_a_failure_of_the_only_drive_refuses_writes_and_keeps_what_was_acknowledged(make_server, fault):
     inject, files, (in_log, in_health) = FAULTS[fault]
-    server = make_server(drives=1).start()
+    server = make_server(drives=1, environment=LITTLE).start()
     load = Load(server)
     load.run(0.5)
     assert load.refused() == set()

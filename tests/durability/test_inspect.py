@@ -85,9 +85,9 @@ ROT = {
     "a shard's frame": ("blob/shards/*/*/*", 64 + 40 + 1000, "shard-damaged"),
     "a shard's footer": ("blob/shards/*/*/*", -20, "shard-damaged"),
     "the raft log": ("meta/log/segment-*.log", 2 * 4096 + 100, "log-damaged"),
-    "the engine's journal": ("meta/engine/*.jnl", 300, "metadata-damaged"),
-    "a keyspace's version": ("meta/engine/keyspaces/*/current", 10, "metadata-damaged"),
-    "a table": ("meta/engine/keyspaces/*/tables/*", 50, "metadata-damaged"),
+    "the engine's manifest": ("meta/engine/manifest", 40, "metadata-damaged"),
+    "a row": ("meta/engine/*.rows", 300, "metadata-damaged"),
+    "a directory of rows": ("meta/engine/*.rows", -100, "metadata-damaged"),
 }
 
 
@@ -98,7 +98,7 @@ def test_a_flipped_byte_is_found_in_each_kind_of_file(kept, place):
     flip(path, offset)
     found = said("inspect", *kept.drives)
     assert found["code"] == 1
-    named = [one for one in found["findings"] if one["path"] and one["path"].startswith(str(path).removesuffix("/current"))]
+    named = [one for one in found["findings"] if one["path"] and one["path"].startswith(str(path))]
     named = named or [one for one in found["findings"] if one["path"] and str(path.parent) in one["path"]]
     assert kind in {one["kind"] for one in named}, found["findings"]
     assert all(one["drive"] == str(kept.drives[0]) for one in found["findings"]), found["findings"]

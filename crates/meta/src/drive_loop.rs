@@ -13,7 +13,7 @@ use model::ids::{DriveId, PartitionId};
 use raft::Ready;
 use raft::prelude::{Message, MessageType};
 use tokio::sync::mpsc;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::engine::{Engine, EngineBatch, EngineSnapshot};
 use crate::error::DriveFailure;
@@ -75,6 +75,8 @@ pub(crate) enum Event {
     Persisted(Vec<(PartitionId, u64)>),
     /// Stand for election of this partition now.
     Campaign(PartitionId),
+    /// A row of this partition could not be read: let another replica lead, whose rows are its own.
+    HandOver(PartitionId),
     /// Finish and end.
     Stop,
 }
@@ -207,6 +209,17 @@ impl DriveLoop {
                 if let Some(group) = self.group(partition) {
                     // Refused while another leads: then there is no need.
                     let _ = group.node.campaign();
+                }
+                self.turn.touched.push(partition);
+            }
+            Event::HandOver(partition) => {
+                let drive = self.drive;
+                if let Some(to) = self.group(partition).and_then(Group::hand_over) {
+                    warn!(
+                        %drive, %partition, to,
+                        "rows of the partition can't be read on this drive: another one leads it from now on. Check the \
+                         drive; if its data is damaged, replace it"
+                    );
                 }
                 self.turn.touched.push(partition);
             }

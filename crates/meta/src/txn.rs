@@ -61,7 +61,8 @@ impl Reader {
     }
 
     fn get_encoded<T: Table>(&self, key: &[u8]) -> Result<Option<Stored<T::Row>>, MetaError> {
-        let value = self.leader.engine.get(self.partition, key)?;
+        let read = self.leader.engine.get(self.partition, key);
+        let value = self.leader.read(self.partition, read)?;
         let row = value.map(|value| Stored::decode(&value)).transpose();
         row.map_err(|source| MetaError::Row { table: T::NAME, source })
     }
@@ -77,12 +78,13 @@ impl Reader {
         let range = (start.as_ref().map(Vec::as_slice), end.as_ref().map(Vec::as_slice));
         let seek = self.leader.seeks.start();
         let mut is_found = false;
-        self.leader.engine.scan(self.partition, range, &mut |key, value| {
+        let read = self.leader.engine.scan(self.partition, range, &mut |key, value| {
             if !std::mem::replace(&mut is_found, true) {
                 self.leader.seeks.found(seek);
             }
             visit(key.get(1..).unwrap_or_default(), value)
-        })?;
+        });
+        self.leader.read(self.partition, read)?;
         if !is_found {
             self.leader.seeks.found(seek);
         }

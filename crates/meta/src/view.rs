@@ -17,7 +17,7 @@ use parking_lot::RwLock;
 use tokio::sync::{Notify, mpsc};
 
 use crate::drive_loop::Event;
-use crate::engine::Engine;
+use crate::engine::{Engine, EngineError};
 use crate::error::MetaError;
 use crate::seeks::Seeks;
 
@@ -110,6 +110,19 @@ impl PartitionView {
 }
 
 impl Leader {
+    /// What became of a read. Where the drive can't read its rows another replica is to lead: whoever asks again finds it.
+    pub(crate) fn read<T>(
+        &self,
+        partition: PartitionId,
+        read: Result<T, EngineError>,
+    ) -> Result<T, EngineError> {
+        if let (Err(EngineError::Failed { .. }), Some(events)) = (&read, &self.events) {
+            // A full queue: the next one who reads in vain asks again.
+            let _ = events.try_send(Event::HandOver(partition));
+        }
+        read
+    }
+
     /// How far it has applied: what is read afterwards is at least as new.
     pub(crate) fn applied(&self) -> u64 {
         self.applied.load(Ordering::Acquire)

@@ -178,7 +178,7 @@ impl std::fmt::Display for Violation {
 }
 
 /// All that clients know.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Oracle {
     /// Keys with their histories; a key's name begins with its bucket's.
     pub keys: BTreeMap<String, History>,

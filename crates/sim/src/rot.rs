@@ -4,9 +4,13 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use bytes::Bytes;
+use env::Env;
 use env::simulated::{Generator, SimulatedDisks};
+
+use object::Objects;
 
 use crate::invariants;
 use crate::oracle::Oracle;
@@ -16,6 +20,10 @@ use crate::world::{Trace, World};
 
 /// Two halves: what files hold after the first is what they hold again where stale content comes back.
 const LOAD: Load = Load { clients: 4, steps: 8 };
+
+/// How often everything is asked again where it could not be read, and how long after: longer than an election takes.
+const ASKED_MAX: usize = 6;
+const ELECTION: Duration = Duration::from_secs(5);
 
 const SECTOR_BYTES: u64 = 512;
 
@@ -74,7 +82,10 @@ impl Case {
             };
             match world.parity() {
                 0 => invariants::nothing_wrong(server.objects(), &oracle).await,
-                _ => invariants::recovered(server.objects(), &env, &oracle).await,
+                _ => {
+                    ask_again(server.objects(), &env, &oracle).await;
+                    invariants::recovered(server.objects(), &env, &oracle).await;
+                }
             }
             server.close().await;
         });
@@ -92,6 +103,19 @@ impl Case {
             server.close().await;
         });
         note_ending(oracle, &ending);
+    }
+}
+
+/// A partition whose leader finds its rows damaged refuses what was asked, and is led by another drive when it is asked
+/// again, as clients do.
+async fn ask_again(objects: &Objects, env: &Env, oracle: &RefCell<Oracle>) {
+    for _ in 0..ASKED_MAX {
+        let asked = RefCell::new(oracle.borrow().clone());
+        invariants::recovered(objects, env, &asked).await;
+        if asked.into_inner().violations.is_empty() {
+            return;
+        }
+        env.clock.sleep(ELECTION).await;
     }
 }
 

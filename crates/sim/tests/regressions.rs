@@ -25,6 +25,14 @@ fn a_shard_file_that_a_crash_cut_off_is_removed() {
     }
 }
 
+/// A flipped bit in the rows of a partition's leader: another drive leads when the rows are asked for again.
+#[test]
+fn rows_that_their_leader_cannot_read_are_read_from_another_drive() {
+    for (seed, drives, number) in [(8, 3, 12), (10, 2, 24), (4, 8, 30)] {
+        assert_holds(Run::Rot(sim::rot::Case { seed, drives, number }));
+    }
+}
+
 /// A power cut kept the new manifest of an engine and not the names of the files that it names.
 #[test]
 fn a_manifest_never_names_a_file_whose_name_a_power_cut_can_take() {

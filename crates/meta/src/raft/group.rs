@@ -245,6 +245,20 @@ impl Group {
         }
     }
 
+    /// Lets the replica lead that has most of the log; none where this one does not lead, or is handing over already.
+    pub(crate) fn hand_over(&mut self) -> Option<u64> {
+        let own = self.node.raft.id;
+        if !self.leads() || self.node.raft.lead_transferee.is_some() {
+            return None;
+        }
+        let voters = &self.machine.applied().voters;
+        let others = self.node.raft.prs().iter().filter(|(id, _)| **id != own && voters.contains(id));
+        // Of several that have as much the one with the lowest id, so that one seed does one thing.
+        let best = others.map(|(id, peer)| (peer.matched, std::cmp::Reverse(*id))).max()?.1.0;
+        self.node.transfer_leader(best);
+        Some(best)
+    }
+
     /// Applies committed entries into `batch`, and collects the answers to give once the batch is written.
     pub(crate) fn apply(
         &mut self,
