@@ -103,10 +103,10 @@ def etag_of(state) -> str:
 class Load:
     """Writers at work while something happens."""
 
-    def __init__(self, server: Server):
+    def __init__(self, server: Server, sizes: list[int] = SIZES):
         self.server = server
         server.client().create_bucket(Bucket="load")
-        self.writers = [Doubting(server, "load", number, SIZES) for number in range(CLIENTS)]
+        self.writers = [Doubting(server, "load", number, sizes) for number in range(CLIENTS)]
 
     def run(self, seconds: float, meanwhile=lambda: None) -> None:
         ending = threading.Event()
@@ -179,8 +179,9 @@ FAULTS = {
     "sync-of-the-engine": ("fdatasync:error=EIO", engine, METADATA),
 }
 
-# So little that the engine writes files within seconds.
+# So little that the engine writes files within seconds, of objects that lie in it.
 LITTLE = {"RUSTFS_METADATA_MEMORY": "8MiB"}
+INLINE = [900, 1000]
 
 
 @pytest.mark.limit(150)
@@ -188,7 +189,7 @@ LITTLE = {"RUSTFS_METADATA_MEMORY": "8MiB"}
 def test_a_failure_of_one_drive_of_four_takes_it_out_and_the_others_go_on(make_server, fault):
     inject, files, (in_log, in_health) = FAULTS[fault]
     server = make_server(drives=4, environment=LITTLE).start()
-    load = Load(server)
+    load = Load(server, INLINE if files is engine else SIZES)
     load.run(0.5)
     assert load.refused() == set()
     broken = server.drives[BROKEN]
@@ -250,7 +251,7 @@ def reads_without(server: Server, load: Load, away: tuple[int, ...]) -> bool:
 def test_a_failure_of_the_only_drive_refuses_writes_and_keeps_what_was_acknowledged(make_server, fault):
     inject, files, (in_log, in_health) = FAULTS[fault]
     server = make_server(drives=1, environment=LITTLE).start()
-    load = Load(server)
+    load = Load(server, INLINE if files is engine else SIZES)
     load.run(0.5)
     assert load.refused() == set()
     with Strace(server, inject, files(server.drives[0])):
