@@ -1,7 +1,7 @@
 //! The metadata of a drive read while no server runs on it: nothing is written on the drive.
 //!
-//! The engine is opened to be looked at only. The entries that the log knows to be committed are applied to it in memory: so
-//! its rows are those that the drive would have after a start.
+//! The engine is opened to be looked at only. The entries of the log are applied to it in memory: so its rows are
+//! those that the drive would have after a start at which it leads.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -183,9 +183,9 @@ fn look_at(
         let index = applied.index;
         return Err(format!("the rows go up to entry {index}, but the log holds entries {first} to {last}"));
     }
-    // What the log knows to be committed is applied to the copy.
-    let committed = group.hard_state().commit.min(group.last_index());
-    let machine = replay(engine, partition, applied, &group, committed).map_err(|error| error.to_string())?;
+    // All of the log, in memory: which of it was committed the other drives know as well, and a start finds out. The replica
+    // that goes furthest, which is the one that counts, leads then, and what it holds is committed.
+    let machine = replay(engine, partition, applied, &group, last).map_err(|error| error.to_string())?;
     let term = group.term(last).unwrap_or(0);
     Ok(Some(replica(partition, id, machine.applied(), (last, term))))
 }
