@@ -77,7 +77,7 @@ pub struct ServerArguments {
     #[arg(long, value_name = "NUMBER")]
     pub api_requests_max: Option<String>,
 
-    /// Memory for metadata over all drives: tables' blocks, rows on their way to tables, the log's entries
+    /// Memory for metadata over all drives: blocks of rows that were read, rows on their way to files, the log's entries
     /// [RUSTFS_METADATA_MEMORY] [default: 64MiB]
     #[arg(long, value_name = "BYTES")]
     pub metadata_memory: Option<String>,
