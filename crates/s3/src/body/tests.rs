@@ -204,7 +204,11 @@ proptest! {
         cuts in proptest::collection::vec(any::<usize>(), 0..40),
     ) {
         let is_signed = KINDS[kind].has_signed_chunks();
-        let (data, chunk_bytes) = if is_signed { (data.repeat(8), 8_192 + chunk_bytes) } else { (data, chunk_bytes) };
+        // Signed chunks have 8 KiB at least, and of small ones there may be a thousand.
+        let (data, chunk_bytes) = match is_signed {
+            true => (data.repeat(8), 8_192 + chunk_bytes),
+            false => (data, chunk_bytes.max(3)),
+        };
         let (wire, spec) = sent(KINDS[kind], &data, chunk_bytes);
         let (read, facts) = read(frames(&wire, &cuts), spec).unwrap();
         prop_assert_eq!(facts.length, data.len() as u64);
