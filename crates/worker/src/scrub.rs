@@ -11,7 +11,7 @@
 //! - A shard is counted for the drive it lies on, once in a run, whichever drive's run came upon it.
 //! - Each drive has a worker of its own: one that hangs holds up no other's run.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -72,6 +72,9 @@ pub(crate) struct Scrub {
     run: Option<Run>,
 }
 
+/// Of more bad shards on a drive than this it is not remembered that they were counted, so some may be counted twice.
+const COUNTED_MAX: usize = 1 << 18;
+
 struct Run {
     place: DrivePlace,
     path: PathBuf,
@@ -79,6 +82,8 @@ struct Run {
     walk: Option<DriveScrub>,
     /// Blobs with a bad shard here that no other shard could tell.
     untold: HashSet<BlobId>,
+    /// Blobs whose bad shard here was counted, and whether as healed.
+    counted: HashMap<BlobId, bool>,
     /// Segments to be written anew once all that lives in them was looked at.
     bad_segments: Vec<u32>,
     /// Nothing is left to be looked at.
@@ -159,10 +164,11 @@ impl Scrub {
 
     /// A step, where the run is under way or due; then rests as long as its rate says, or until the next is due.
     async fn round(&self, run: &mut Run, interval: Duration) -> Result<Progress, ObjectError> {
+        // Before a new run begins: what was healed late belongs to the last one.
+        run.count_healed_by_others(&self.board);
         if self.due_in(run, interval).is_zero() {
             run.begin_if_due(&self.env, &self.objects).await;
         }
-        run.count_healed(self.board.take_healed(run.place));
         let mut pause = Duration::ZERO;
         if run.state.finished_ms.is_none() {
             let begun = self.env.clock.monotonic();
@@ -194,7 +200,7 @@ impl Scrub {
             self.count(run, healed);
         }
         if run.is_through {
-            run.count_healed(self.board.take_healed(run.place));
+            run.count_healed_by_others(&self.board);
             run.finish(&self.env);
         }
         run.keep(&self.env).await;
@@ -331,16 +337,15 @@ impl Scrub {
         let Healed { blob, shard, repaired } = healed;
         for rebuilt in &repaired.rebuilt {
             match self.objects.blobs().place_of(blob, *rebuilt) {
-                Ok(place) if place == run.place => run.count_healed(1),
-                Ok(place) => self.board.tell_healed(place),
+                Ok(place) if place == run.place => run.count(blob.id, true),
+                Ok(place) => self.board.tell_healed(place, blob.id),
                 Err(_) => {}
             }
         }
         if !repaired.rebuilt.contains(shard) {
-            run.state.found += 1;
             // Somebody else was faster, where it is not among those that are left.
             let is_left = repaired.remaining.iter().any(|fault| fault.shard == *shard);
-            run.state.healed += u64::from(!is_left);
+            run.count(blob.id, !is_left);
         }
     }
 }
@@ -356,6 +361,7 @@ impl Run {
             state,
             walk: None,
             untold: HashSet::new(),
+            counted: HashMap::new(),
             bad_segments: Vec::new(),
             is_through: false,
             saved: now,
@@ -363,10 +369,20 @@ impl Run {
         }
     }
 
-    /// Shards that were found and are whole again.
-    fn count_healed(&mut self, shards: u64) {
-        self.state.found += shards;
-        self.state.healed += shards;
+    /// Counts a bad shard of this drive, once: the run of another drive may have healed it while this one was about to.
+    fn count(&mut self, blob: BlobId, is_healed: bool) {
+        let before = self.counted.get(&blob).copied();
+        self.state.found += u64::from(before.is_none());
+        self.state.healed += u64::from(is_healed && before != Some(true));
+        if self.counted.len() < COUNTED_MAX {
+            self.counted.insert(blob, is_healed || before == Some(true));
+        }
+    }
+
+    fn count_healed_by_others(&mut self, board: &ScrubBoard) {
+        for blob in board.take_healed(self.place) {
+            self.count(blob, true);
+        }
     }
 
     fn status(&self) -> ScrubStatus {
@@ -380,6 +396,7 @@ impl Run {
         let drive = objects.blobs().drive(self.place).await;
         let used = drive.total_bytes.saturating_sub(drive.free_bytes);
         self.state = ScrubState::begin(env.clock.now(), used);
+        self.counted = HashMap::new();
         info!(drive = %self.path.display(), used_bytes = used, "scrubbing the drive: every shard is read and checked");
         self.save(env).await;
     }
@@ -457,5 +474,22 @@ mod tests {
         assert_eq!(rest(16 << 20, 16 << 20, ms(400), ms(1200)), ms(1200));
         assert_eq!(rest(16 << 20, 16 << 20, ms(100), ms(300)), ms(900));
         assert_eq!(rest(1, 1 << 30, ms(5), ms(0)), PAUSE_MIN);
+    }
+
+    #[test]
+    fn a_bad_shard_is_counted_once_whoever_heals_it() {
+        let (place, other) = (DrivePlace { set: 0, slot: 1 }, DrivePlace { set: 0, slot: 2 });
+        let (mine, theirs) = (BlobId::from_bytes([1; 16]), BlobId::from_bytes([2; 16]));
+        let mut run = Run::new(place, PathBuf::from("/d1"), ScrubState::default(), Duration::ZERO);
+        let board = ScrubBoard::default();
+        run.count(mine, false);
+        assert_eq!((run.state.found, run.state.healed), (1, 0));
+        // The run of another drive was faster with one, and healed another one that this run then finds as well.
+        board.tell_healed(place, mine);
+        board.tell_healed(place, theirs);
+        board.tell_healed(other, theirs);
+        run.count_healed_by_others(&board);
+        run.count(theirs, true);
+        assert_eq!((run.state.found, run.state.healed), (2, 2));
     }
 }

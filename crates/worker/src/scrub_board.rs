@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use blob::DrivePlace;
+use model::ids::BlobId;
 use parking_lot::Mutex;
 
 use crate::scrub_state::ScrubState;
@@ -28,7 +29,7 @@ pub struct ScrubBoard(Arc<Mutex<Board>>);
 struct Board {
     statuses: BTreeMap<DrivePlace, ScrubStatus>,
     /// Shards found and healed by runs of other drives, by the drive they lie on, until its own run counts them.
-    healed_by_others: BTreeMap<DrivePlace, u64>,
+    healed_by_others: BTreeMap<DrivePlace, Vec<BlobId>>,
 }
 
 impl ScrubBoard {
@@ -43,12 +44,12 @@ impl ScrubBoard {
     }
 
     /// A run of another drive has healed a shard of this one.
-    pub(crate) fn tell_healed(&self, drive: DrivePlace) {
-        *self.0.lock().healed_by_others.entry(drive).or_default() += 1;
+    pub(crate) fn tell_healed(&self, drive: DrivePlace, blob: BlobId) {
+        self.0.lock().healed_by_others.entry(drive).or_default().push(blob);
     }
 
-    /// What runs of others have healed here since the last time.
-    pub(crate) fn take_healed(&self, drive: DrivePlace) -> u64 {
-        self.0.lock().healed_by_others.remove(&drive).unwrap_or(0)
+    /// The blobs of which runs of others have healed the shard here since the last time.
+    pub(crate) fn take_healed(&self, drive: DrivePlace) -> Vec<BlobId> {
+        self.0.lock().healed_by_others.remove(&drive).unwrap_or_default()
     }
 }
