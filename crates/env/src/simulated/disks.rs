@@ -134,23 +134,6 @@ impl SimulatedDisks {
         self.state().mishap.take().is_some()
     }
 
-    /// An operation of something that keeps what it has elsewhere, as an engine in memory does: it counts, it may be the
-    /// one at which the process crashes, and it fails where a fault says so. It takes no time.
-    ///
-    /// # Errors
-    /// Where a fault strikes, or the process has crashed.
-    pub fn operate_elsewhere(&self, action: DiskAction, path: &Path) -> io::Result<()> {
-        let life = self.state().life;
-        let request = Request { action, path, offset: 0, len_bytes: 0, life, generation: None };
-        let (begun, unready) =
-            self.begin(request, drive_of(path)?, |_| Ok(None)).ok_or(ErrorKind::Interrupted)?;
-        match (unready, begun.failure) {
-            (Some(error), _) => Err(error),
-            (None, Some(failure)) => Err(failure.error()),
-            (None, None) => Ok(()),
-        }
-    }
-
     /// Whether the process has crashed and what it does no longer counts: who waits on the spot is told of the crash, and
     /// goes on until it waits for something else.
     #[must_use]

@@ -493,13 +493,14 @@ fn a_mishap_comes_at_its_operation_and_once() {
 }
 
 #[test]
-fn operations_elsewhere_count_fail_and_crash_as_those_on_drives_do() {
+fn operations_on_the_spot_count_fail_and_crash_as_all_others_do() {
     let simulation = Simulation::with_drives(1, 1, 1 << 30);
     let disks = simulation.disks();
-    let operate = || disks.operate_elsewhere(DiskAction::Sync, Path::new("/d1/meta/engine"));
-    let run = simulation.run(async |_| {
+    let run = simulation.run(async |env| {
+        let disk = env.disk.blocking();
+        let operate = || disk.sync_directory(Path::new("/d1"));
         operate().unwrap();
-        disks.fail_next(DiskAction::Sync, "/d1/meta".into(), 0, 1);
+        disks.fail_next(DiskAction::SyncDirectory, "/d1".into(), 0, 1);
         assert_eq!(operate().unwrap_err().raw_os_error(), Some(5));
         assert_eq!(disks.operations(), 2);
         disks.crash_after(2, Crash::PowerCut);

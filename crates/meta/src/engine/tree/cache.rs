@@ -5,7 +5,6 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
 use super::block::Block;
-use super::damage::Damage;
 use super::file::{FileFault, Place, RowFile};
 
 /// Something of a file: its number and the offset.
@@ -49,7 +48,7 @@ impl BlockCache {
         let key = (file.number, place.offset);
         match self.kept.get(&key) {
             Some(Kept::Block(block)) => Ok(block),
-            Some(Kept::Filter(_)) => Err(wrong_kind(file, place).into()),
+            Some(Kept::Filter(_)) => Err(file.damage(place).into()),
             None => {
                 let block = file.block(place)?;
                 self.kept.insert(key, Kept::Block(block.clone()));
@@ -63,7 +62,7 @@ impl BlockCache {
         let key = (file.number, place.offset);
         match self.kept.get(&key) {
             Some(Kept::Filter(filter)) => Ok(filter),
-            Some(Kept::Block(_)) => Err(wrong_kind(file, place).into()),
+            Some(Kept::Block(_)) => Err(file.damage(place).into()),
             None => {
                 let filter = file.read(place)?;
                 self.kept.insert(key, Kept::Filter(filter.clone()));
@@ -80,8 +79,4 @@ impl BlockCache {
     pub(super) fn clear(&self) {
         self.kept.clear();
     }
-}
-
-fn wrong_kind(file: &RowFile, place: Place) -> Damage {
-    file.damage(place)
 }

@@ -26,7 +26,7 @@ use crate::engine::{EngineBatch, EngineError, EngineStatistics};
 
 /// More frozen memtables than this are not waiting for their file: whoever writes waits instead.
 const FROZEN_MAX: usize = 1;
-/// With more runs in a keyspace whoever writes waits until there are fewer.
+/// With more runs in a keyspace whoever fills a memtable waits for a merge.
 const RUNS_MAX: usize = 48;
 
 /// Whether anything on the drive may be changed.
@@ -191,13 +191,20 @@ impl Core {
         Arc::clone(&self.state.read())
     }
 
+    /// What a reader begins with. Closing says so before it lets go of the rows: looked at in the other order, they could be
+    /// found empty instead of closed.
+    fn state_to_read(&self) -> Result<Arc<State>, EngineError> {
+        let state = self.state();
+        self.check_open()?;
+        Ok(state)
+    }
+
     pub(super) fn next_run(&self) -> u64 {
         self.next_run.fetch_add(1, Ordering::Relaxed)
     }
 
     pub(super) fn get(&self, keyspace: PartitionId, key: &[u8]) -> Result<Option<Bytes>, EngineError> {
-        self.check_open()?;
-        self.get_in(&self.state(), keyspace, key, u64::MAX)
+        self.get_in(&*self.state_to_read()?, keyspace, key, u64::MAX)
     }
 
     pub(super) fn get_in(
@@ -217,12 +224,11 @@ impl Core {
     }
 
     pub(super) fn snapshot(self: &Arc<Self>, keyspace: PartitionId) -> Result<TreeSnapshot, EngineError> {
-        self.check_open()?;
         // Under one lock with writing: the sequence is that of a whole batch, and its versions stay from here on.
         let mut head = self.head.lock();
+        let state = self.state_to_read()?;
         let sequence = head.sequence;
         *head.snapshots.entry(sequence).or_default() += 1;
-        let state = self.state();
         drop(head);
         Ok(TreeSnapshot { core: Arc::clone(self), keyspace, sequence, state })
     }
@@ -302,8 +308,7 @@ impl Core {
     }
 
     pub(super) fn rows_about(&self, keyspace: PartitionId) -> Result<u64, EngineError> {
-        self.check_open()?;
-        let state = self.state();
+        let state = self.state_to_read()?;
         let in_files: u64 = state.version.runs(keyspace).iter().map(|run| run.rows).sum();
         let in_memory: usize =
             state.memtables().filter_map(|table| table.keyspace(keyspace)).map(|rows| rows.len()).sum();
@@ -311,8 +316,7 @@ impl Core {
     }
 
     pub(super) fn keyspaces(&self) -> Result<Vec<PartitionId>, EngineError> {
-        self.check_open()?;
-        let state = self.state();
+        let state = self.state_to_read()?;
         let in_files = state.version.keyspaces().map(|(keyspace, _)| keyspace);
         let mut keyspaces: Vec<_> = state.memtables().flat_map(|table| table.keyspaces()).collect();
         keyspaces.extend(in_files);
