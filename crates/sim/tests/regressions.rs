@@ -40,6 +40,15 @@ fn a_manifest_never_names_a_file_whose_name_a_power_cut_can_take() {
     assert_point_holds(Scenario::LogRoll, 2, 1, 430..=434);
 }
 
+/// A kill came between the rename of a manifest and the sync of its name; the next start removed files by it, and a power cut
+/// brought the former manifest back.
+#[test]
+fn what_a_start_after_a_kill_goes_on_from_is_made_durable_first() {
+    for seed in [819, 8309] {
+        assert_holds(Run::Seed(seed, Weather::Calm));
+    }
+}
+
 /// Seed 57 refuses a put at its commit while a drive hangs; the others have one or two drives, of which one hangs.
 #[test]
 fn nothing_waits_without_end_for_a_drive_that_never_answers() {

@@ -120,6 +120,9 @@ impl Core {
     fn load(&self) -> Result<(), FileFault> {
         if self.mode == Mode::ReadWrite {
             self.disk.create_directories(&self.directory)?;
+            // A kill may have come between the rename of a manifest and the sync of its name. What is seen now has to last:
+            // files are removed and the log is purged by it.
+            self.disk.sync_directory(&self.directory)?;
         }
         let entries = self.disk.list(&self.directory)?;
         let files: Vec<u64> = entries.iter().filter_map(|entry| number_of(&entry.name)).collect();
