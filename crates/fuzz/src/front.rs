@@ -17,7 +17,7 @@ use env::simulated::Simulation;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, ETAG, HOST, LAST_MODIFIED, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use http_body::{Body, Frame, SizeHint};
-use iam::{Iam, RootCredentials};
+use iam::{Iam, IamOptions, RootCredentials, SealingCosts};
 use meta::Meta;
 use meta::engine::memory::MemoryEngineStore;
 use meta::log::LogOptions;
@@ -203,7 +203,9 @@ impl Front {
             secret_key: SECRET.to_owned(),
             from_environment: true,
         };
-        let iam = Arc::new(Iam::new(root));
+        let sealing = IamOptions { costs: SealingCosts::LEAST, ..IamOptions::default() };
+        let Ok(iam) = Iam::open(env, &meta, root, &sealing).await else { panic!("identities do not open") };
+        let iam = Arc::new(iam);
         let options = FrontendOptions { domains: vec!["s3.test".to_owned()], ..FrontendOptions::default() };
         let frontend = Frontend::new(objects.clone(), iam, env.clone(), options);
         Front { env: env.clone(), meta, objects, frontend }

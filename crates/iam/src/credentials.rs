@@ -54,7 +54,9 @@ impl fmt::Debug for RootCredentials {
 pub struct SecretKey(Arc<str>);
 
 impl SecretKey {
-    pub(crate) fn new(text: &str) -> Self {
+    /// From a text.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
         Self(Arc::from(text))
     }
 }

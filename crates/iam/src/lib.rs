@@ -5,9 +5,12 @@
 //! - [`Authorized`] is made here and nowhere else: who holds one has been asked.
 //! - The documented root credentials work from this machine alone.
 //! - No secret is shown by `Debug`.
+//! - Identities change by committed transactions alone; what was committed counts for the next request.
+//! - Secrets are sealed at rest, and given out once, to who made them.
 //! - What policies say is decided by [`evaluate`] alone, from what it is given: no clock, disk or network. `docs/iam.md`
 //!   describes it for operators.
 
+mod access_keys;
 mod action;
 mod action_pattern;
 mod canned;
@@ -15,9 +18,18 @@ mod condition;
 mod context;
 mod credentials;
 mod decision;
+mod denials;
+mod directory;
+mod error;
 mod evaluate;
+mod generate;
+mod groups;
+mod identity;
 mod json;
+mod keyring;
 mod malformed;
+mod managed;
+mod names;
 mod origin;
 mod pattern;
 mod policy;
@@ -27,9 +39,14 @@ mod print;
 mod requester;
 mod resource_pattern;
 mod right;
+mod sessions;
 mod statement;
+mod store;
+mod tables;
+mod users;
 mod variable;
 
+pub use access_keys::{AccessKeyInfo, KeyPair, NewServiceAccount, ServiceAccountChange};
 pub use action::{Action, Resource, ResourceKind};
 pub use canned::{CANNED_POLICIES, CannedPolicy};
 pub use condition::{ConditionKey, ContextKey, TagFamily};
@@ -39,15 +56,33 @@ pub use decision::{
     Decision, FailedCondition, Limit, NearMiss, PolicyOrigin, Reason, StatementRef, StatementVerdict,
     UnmatchedElement,
 };
+pub use denials::Denial;
+pub use error::{IamError, IamOpenError, IdentityKind};
 pub use evaluate::{AccessRequest, NamedPolicy, PolicySet, evaluate, explain};
+pub use groups::GroupInfo;
+pub use identity::{Explanation, Identity, Question, StatementReport, TokenFault};
+pub use keyring::{SealingCosts, Unsealable};
 pub use malformed::{MalformedPolicy, PolicyFault, StatementPlace};
+pub use managed::{PolicyHolder, PolicyInfo};
+pub use names::{access_key_fault, secret_key_fault};
 pub use origin::Origin;
 pub use policy::{Policy, PolicyKind};
-pub use principal::{Principal, ROOT_ACCOUNT_NUMBER, ROOT_CANONICAL_ID, is_account};
+pub use principal::{ROOT_ACCOUNT_NUMBER, ROOT_CANONICAL_ID};
 pub use requester::{AccountName, Requester, RequesterKind};
 pub use right::{Right, RightOccasion, RightTarget, rights};
+pub use sessions::{Federated, SESSION_TIME_DEFAULT, SESSION_TIME_MAX, SESSION_TIME_MIN, SessionCredentials};
+pub use store::IamOptions;
+pub use users::UserInfo;
 
+use std::sync::Arc;
+
+use env::Env;
+use meta::Meta;
+use model::identity::{AccessKeyKind, AccountId, KeyHolder};
 use thiserror::Error;
+
+use denials::Denials;
+use store::Store;
 
 /// Why a request may not do what it asks. `Display` is the message for the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -75,31 +110,81 @@ pub struct Authorized {
 #[derive(Debug)]
 pub struct Iam {
     root: RootCredentials,
+    root_identity: Arc<Identity>,
+    anonymous: Arc<Identity>,
+    store: Store,
+    denials: Denials,
 }
 
 impl Iam {
-    /// With one identity: root.
-    #[must_use]
-    pub fn new(root: RootCredentials) -> Self {
-        Self { root }
+    /// Reads the identities of a store; root is who the settings say.
+    ///
+    /// # Errors
+    /// Where they can't be read, or secrets are sealed under another secret key of root.
+    pub async fn open(
+        env: &Env,
+        meta: &Arc<Meta>,
+        root: RootCredentials,
+        options: &IamOptions,
+    ) -> Result<Self, IamOpenError> {
+        let store = Store::open(env, meta, &root.secret_key, options).await?;
+        let name = AccountName {
+            number: ROOT_ACCOUNT_NUMBER.to_owned(),
+            canonical_id: ROOT_CANONICAL_ID.to_owned(),
+        };
+        let holder = Some(KeyHolder::Owner);
+        let identity = Identity::new(
+            Requester::root(name),
+            AccountId::ROOT,
+            &root.access_key,
+            holder,
+            AccessKeyKind::Own,
+        );
+        let (root_identity, anonymous) = (Arc::new(identity), Arc::new(Identity::anonymous()));
+        Ok(Self { root, root_identity, anonymous, store, denials: Denials::default() })
     }
 
-    /// The secret of an access key; none if nobody has it.
+    /// The secret key of an access key, and who it is; none for keys that are nobody's, or do not work.
     #[must_use]
-    pub fn secret(&self, access_key: &str) -> Option<SecretKey> {
-        (access_key == self.root.access_key).then(|| SecretKey::new(&self.root.secret_key))
+    pub fn find(&self, access_key: &str) -> Option<(SecretKey, Arc<Identity>)> {
+        if access_key == self.root.access_key {
+            return Some((SecretKey::new(&self.root.secret_key), Arc::clone(&self.root_identity)));
+        }
+        self.store.read(|directory| directory.find(access_key))
     }
 
-    /// Whose access key it is; anonymous if nobody has it.
+    /// Who does not say who it is.
     #[must_use]
-    pub fn principal(&self, access_key: &str) -> Principal {
-        if access_key == self.root.access_key { Principal::Root } else { Principal::Anonymous }
+    pub fn anonymous(&self) -> Arc<Identity> {
+        Arc::clone(&self.anonymous)
+    }
+
+    /// The access key of root.
+    #[must_use]
+    pub fn root_access_key(&self) -> &str {
+        &self.root.access_key
     }
 
     /// The name that goes with an account's canonical id in answers; none for ids of no account.
     #[must_use]
     pub fn display_name(&self, canonical_id: &str) -> Option<&str> {
         (canonical_id == ROOT_CANONICAL_ID).then_some(self.root.access_key.as_str())
+    }
+
+    /// The account with a canonical id.
+    #[must_use]
+    pub fn account_of(&self, canonical_id: &str) -> Option<AccountId> {
+        match canonical_id {
+            ROOT_CANONICAL_ID => Some(AccountId::ROOT),
+            other => self.store.read(|directory| directory.account_of(other)),
+        }
+    }
+
+    /// Whether an account is meant by the id: its canonical id, or its number.
+    #[must_use]
+    pub fn is_account(&self, canonical_id: &str, named: &str) -> bool {
+        named == canonical_id
+            || self.account_of(canonical_id).is_some_and(|account| account.to_string() == named)
     }
 
     /// Whether a signed request may come from there at all.
@@ -113,94 +198,66 @@ impl Iam {
         Err(AccessDenied::DocumentedCredentials)
     }
 
-    /// Whether somebody may do something.
+    /// Whether somebody may do something. `request`: the id under which a refusal can be looked up.
     ///
     /// # Errors
     /// [`AccessDenied::NotAllowed`] unless a rule allows it.
     pub fn authorize(
         &self,
-        who: &Principal,
-        action: Action,
-        resource: Resource<'_>,
+        who: &Identity,
+        question: &Question<'_>,
+        request: &str,
     ) -> Result<Authorized, AccessDenied> {
-        // Policies will decide by these two.
-        let (_, _) = (action, resource);
-        match who {
-            Principal::Root => Ok(Authorized { _made_here_only: () }),
-            Principal::Anonymous => Err(AccessDenied::NotAllowed),
+        if who.is_unlimited() && is_of_root(question) {
+            return Ok(Authorized { _made_here_only: () });
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::net::IpAddr;
-
-    use super::*;
-
-    fn iam(access_key: &str, secret_key: &str, from_environment: bool) -> Iam {
-        Iam::new(RootCredentials {
-            access_key: access_key.to_owned(),
-            secret_key: secret_key.to_owned(),
-            from_environment,
+        who.decide(question).map(|()| Authorized { _made_here_only: () }).map_err(|reason| {
+            self.denials.keep(Denial {
+                request: request.to_owned(),
+                time: self.store.env().clock.now(),
+                requester: who.requester().arn().to_owned(),
+                access_key: who.access_key().to_owned(),
+                action: question.action,
+                resource: denials::arn(question.resource),
+                reason,
+            });
+            AccessDenied::NotAllowed
         })
     }
 
-    fn origin(address: &str, is_forwarded: bool) -> Origin {
-        Origin { address: address.parse::<IpAddr>().unwrap(), is_forwarded }
+    /// Whether somebody may do something, for who only wants to know: nothing is done, and a refusal is not kept.
+    #[must_use]
+    pub fn allows(&self, who: &Identity, question: &Question<'_>) -> bool {
+        (who.is_unlimited() && is_of_root(question)) || who.decide(question).is_ok()
     }
 
-    #[test]
-    fn root_may_all_and_anonymous_nothing() {
-        let iam = iam("root", "secret", true);
-        let resource = Resource::Object { bucket: "b", key: "k" };
-        for action in Action::ALL {
-            assert!(iam.authorize(&Principal::Root, *action, resource).is_ok());
-            assert_eq!(
-                iam.authorize(&Principal::Anonymous, *action, resource).unwrap_err(),
-                AccessDenied::NotAllowed
-            );
-        }
+    /// Why somebody may do something or not, statement by statement.
+    #[must_use]
+    pub fn explain(&self, who: &Identity, question: &Question<'_>) -> Explanation {
+        who.explain(question)
     }
 
-    #[test]
-    fn only_known_keys_have_secrets() {
-        let iam = iam("root", "secret", true);
-        assert_eq!(iam.secret("root").unwrap().as_ref(), "secret");
-        assert!(iam.secret("Root").is_none());
-        assert_eq!(iam.principal("root"), Principal::Root);
-        assert_eq!(iam.principal(""), Principal::Anonymous);
+    /// Why a request was refused; none if it was not, or too long ago.
+    #[must_use]
+    pub fn denial(&self, request: &str) -> Option<Denial> {
+        self.denials.find(request)
     }
 
-    #[test]
-    fn the_documented_pair_works_from_this_machine_alone() {
-        let documented = iam(DOCUMENTED_ACCESS_KEY, DOCUMENTED_SECRET_KEY, false);
-        for here in ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"] {
-            assert_eq!(documented.admit(&origin(here, false)), Ok(()), "{here}");
-            assert!(documented.admit(&origin(here, true)).is_err(), "{here}");
-        }
-        for elsewhere in ["10.0.0.1", "::ffff:10.0.0.1", "fe80::1", "0.0.0.0"] {
-            let error = documented.admit(&origin(elsewhere, false)).unwrap_err().to_string();
-            assert!(error.contains("RUSTFS_ACCESS_KEY") && error.contains("RUSTFS_SECRET_KEY"), "{error}");
-        }
-    }
-
-    #[test]
-    fn credentials_that_were_set_work_from_everywhere() {
-        for (access_key, secret_key, from_environment) in [
-            ("me", "long-secret", false),
-            (DOCUMENTED_ACCESS_KEY, "long-secret", true),
-            (DOCUMENTED_ACCESS_KEY, DOCUMENTED_SECRET_KEY, true),
-        ] {
-            let iam = iam(access_key, secret_key, from_environment);
-            assert_eq!(iam.admit(&origin("192.0.2.1", true)), Ok(()));
-        }
-    }
-
-    #[test]
-    fn secrets_are_not_shown() {
-        let iam = iam("root", "hunter2", true);
-        let shown = format!("{iam:?} {:?}", iam.secret("root"));
-        assert!(!shown.contains("hunter2") && shown.contains("root"), "{shown}");
+    /// The last refusals, the newest first.
+    #[must_use]
+    pub fn denials(&self, count: usize) -> Vec<Denial> {
+        self.denials.newest(count)
     }
 }
+
+/// Whether no policy of a resource has a say, and the resource belongs to root's account.
+fn is_of_root(question: &Question<'_>) -> bool {
+    let is_own = match question.resource_account {
+        Some(account) => account == ROOT_ACCOUNT_NUMBER,
+        None => !question.action.is_of_store(),
+    };
+    is_own && question.resource_policy.is_none()
+}
+
+#[cfg(test)]
+mod tests;

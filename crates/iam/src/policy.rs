@@ -40,6 +40,9 @@ const BUCKET_POLICY_BYTES_MAX: usize = 20 * 1024;
 const _: () = assert!(BUCKET_POLICY_BYTES_MAX < TEXT_BYTES_MAX);
 
 impl<'a> PolicyKind<'a> {
+    /// The kind of identities' policies that may be the longest: what any of them can be read as again.
+    pub(crate) const LONGEST_OF_IDENTITIES: Self = Self::RoleInline;
+
     /// Characters that count, at most.
     #[must_use]
     pub fn size_max(self) -> usize {
@@ -138,6 +141,11 @@ impl Policy {
         let (version, id) = (version(members)?, id(members, kind)?);
         let statements = statements(members, kind, version == LanguageVersion::V2012)?;
         Ok(Self { version, id, statements, is_trust: kind.is_trust() })
+    }
+
+    /// One that allows nothing and denies nothing.
+    pub(crate) fn of_no_statements() -> Self {
+        Self { version: LanguageVersion::V2012, id: None, statements: Box::default(), is_trust: false }
     }
 
     /// How many statements it has.

@@ -8,6 +8,7 @@ pub mod blob;
 pub mod bucket;
 pub mod checksum;
 pub mod etag;
+pub mod identity;
 pub mod ids;
 pub mod limits;
 pub mod object;

@@ -40,3 +40,29 @@ pub const INLINE_BYTES_MAX: usize = 16 * 1024;
 const _: () = assert!(PART_NUMBER_MAX as u64 * PART_SIZE_BYTES_MAX >= OBJECT_SIZE_BYTES_MAX);
 const _: () = assert!(PACKED_SHARD_BYTES_MAX < STRIPE_BYTES);
 const _: () = assert!(INLINE_BYTES_MAX <= PACKED_SHARD_BYTES_MAX as usize);
+
+/// Users, groups and policies have names of at most this many bytes; distinguished names of directories are longer than
+/// AWS's 64 characters.
+pub const IDENTITY_NAME_BYTES_MAX: usize = 512;
+/// Shortest and longest access key, in bytes (AWS: `AccessKeyId` has 16 to 128; MinIO takes 3).
+pub const ACCESS_KEY_BYTES_MIN: usize = 3;
+/// See [`ACCESS_KEY_BYTES_MIN`].
+pub const ACCESS_KEY_BYTES_MAX: usize = 128;
+/// Shortest and longest secret key, in bytes (MinIO's).
+pub const SECRET_KEY_BYTES_MIN: usize = 8;
+/// See [`SECRET_KEY_BYTES_MIN`].
+pub const SECRET_KEY_BYTES_MAX: usize = 128;
+/// Users of a store, at most; all of them are kept in memory.
+pub const USERS_MAX: usize = 200_000;
+/// Groups of a store, at most.
+pub const GROUPS_MAX: usize = 20_000;
+/// Managed policies of a store, at most.
+pub const POLICIES_MAX: usize = 20_000;
+/// Access keys of a store, sessions among them, at most.
+pub const ACCESS_KEYS_MAX: usize = 1_000_000;
+/// Sessions of one holder at a time, at most.
+pub const SESSIONS_PER_HOLDER_MAX: usize = 20_000;
+/// Service accounts of one holder, at most.
+pub const SERVICE_ACCOUNTS_PER_HOLDER_MAX: usize = 1_000;
+/// Groups of one user, and policies attached to one identity, at most.
+pub const ATTACHMENTS_MAX: usize = 100;

@@ -10,7 +10,7 @@ mod scrub;
 mod settings;
 mod units;
 
-pub use credentials::{RootKeys, SecretText};
+pub use credentials::{FormerSecret, RootKeys, SecretText};
 pub use settings::{Settings, Surroundings};
 
 use std::net::IpAddr;
@@ -51,6 +51,8 @@ pub struct Config {
     pub domains: Vec<String>,
     /// The root user.
     pub credentials: RootKeys,
+    /// The secret key that root had before.
+    pub former_secret: FormerSecret,
     /// Proxies that are believed what they say of the client, as addresses or networks.
     pub trusted_proxies: Vec<String>,
     /// The region that is named to clients.
@@ -145,6 +147,7 @@ impl Config {
         let mut settings = Settings::new(around);
         let drives = drives(arguments, &mut settings, around)?;
         let credentials = credentials::read(arguments, &mut settings, around)?;
+        let former_secret = credentials::read_former(&mut settings, around)?;
         let address = address(arguments.address.as_deref(), &mut settings)?;
         let domains = domains(arguments.server_domains.as_deref(), &mut settings)?;
         let region = settings.get("--region", arguments.region.as_deref(), REGION);
@@ -163,6 +166,7 @@ impl Config {
             address,
             domains,
             credentials,
+            former_secret,
             trusted_proxies,
             region: region.map_or_else(|| REGION_DEFAULT.to_owned(), |region| region.value),
             choices,

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use env::Env;
+use iam::{IamOptions, RootCredentials, SecretKey};
 use thiserror::Error;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tracing::{info, warn};
@@ -183,12 +184,28 @@ async fn run(env: &Env, mut config: Config) -> Result<Option<Drives>, RunError> 
     Ok(Some(drives))
 }
 
+/// Who root is, and how identities are opened.
+fn identities(config: &Config) -> (RootCredentials, IamOptions) {
+    let (keys, former) = (&config.credentials, &config.former_secret);
+    let root = RootCredentials {
+        access_key: keys.access_key.clone(),
+        secret_key: keys.secret_key.reveal().to_owned(),
+        from_environment: !keys.is_default,
+    };
+    let options = IamOptions {
+        former_root_secret: former.secret_key.as_ref().map(|secret| SecretKey::new(secret.reveal())),
+        is_root_secret_lost: former.is_lost,
+        ..IamOptions::default()
+    };
+    (root, options)
+}
+
 async fn open(env: &Env, config: &Config) -> Result<(Drives, Store), RunError> {
     let front = wiring::frontend_options(config)?;
     salvage::refuse_unfinished(env, &config.drives).await?;
     let mut drives = Drives::prepare(env, &config.drives, config.choices).await.map_err(OpenError::from)?;
     let (metadata, scrub) = (config.metadata_bytes, config.scrub);
-    let store = Store::open(env, &mut drives, &config.credentials, front, metadata, scrub).await?;
+    let store = Store::open(env, &mut drives, identities(config), front, metadata, scrub).await?;
     Ok((drives, store))
 }
 

@@ -14,16 +14,16 @@ use env::{Clock, Env};
 use http::{Request, Response};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
-use iam::{Iam, RootCredentials};
+use iam::{Iam, IamOpenError, IamOptions, RootCredentials};
 use meta::log::LogFactory;
 use meta::{EngineFactory, Meta, MetaDrive, MetaOpenError, MetaOptions, Watch};
 use object::{Objects, ObjectsOptions};
 use s3::{Frontend, FrontendOptions, Peer, ResponseBody, Subnet};
 use thiserror::Error;
-use tracing::warn;
+use tracing::{debug, warn};
 use worker::{ScrubOptions, Workers};
 
-use crate::config::{Config, RootKeys};
+use crate::config::Config;
 use crate::drives::{Drives, DrivesError};
 use crate::health::{self, Question, StoreHealth};
 use crate::listener::Respond;
@@ -31,6 +31,9 @@ use crate::memory::MetadataShare;
 
 /// How long metadata is waited for when it is closed.
 const CLOSE_WAIT: Duration = Duration::from_secs(30);
+
+/// How often sessions are looked at whose time is over. They end by themselves; this gives their room back.
+const SESSIONS_LOOKED_AT_EVERY: Duration = Duration::from_secs(5 * 60);
 
 /// Why the store on the drives can't be opened.
 #[derive(Debug, Error)]
@@ -44,6 +47,9 @@ pub enum OpenError {
     /// Blobs.
     #[error("the data can't be opened: {0}")]
     Blobs(#[from] BlobOpenError),
+    /// Identities.
+    #[error(transparent)]
+    Iam(#[from] IamOpenError),
     /// A setting that S3 does not take.
     #[error("RUSTFS_TRUSTED_PROXY_NETWORKS can't be used: {0}")]
     Proxies(String),
@@ -192,7 +198,7 @@ impl Store {
     pub async fn open(
         env: &Env,
         drives: &mut Drives,
-        credentials: &RootKeys,
+        (root, identities): (RootCredentials, IamOptions),
         front: FrontendOptions,
         metadata_bytes: u64,
         scrub: ScrubOptions,
@@ -200,11 +206,8 @@ impl Store {
         let options = StorageOptions { scrub, ..StorageOptions::of(drives, metadata_bytes) };
         let storage = Storage::open(env, drives, options).await?;
         let objects = storage.objects.clone();
-        let iam = Arc::new(Iam::new(RootCredentials {
-            access_key: credentials.access_key.clone(),
-            secret_key: credentials.secret_key.reveal().to_owned(),
-            from_environment: !credentials.is_default,
-        }));
+        let iam = Arc::new(Iam::open(env, &storage.meta, root, &identities).await?);
+        forget_expired_sessions(env, &iam);
         let domains = front.domains.clone();
         let frontend = Frontend::new(objects.clone(), iam, env.clone(), front);
         let door = Arc::new(Door { objects, frontend, domains });
@@ -227,6 +230,20 @@ impl Store {
     pub async fn close(self) {
         self.storage.close().await;
     }
+}
+
+/// Gives the room of sessions back whose time is over, until nobody needs the identities any more.
+fn forget_expired_sessions(env: &Env, iam: &Arc<Iam>) {
+    let (clock, iam) = (Arc::clone(&env.clock), Arc::downgrade(iam));
+    drop(env.spawn.task(Box::pin(async move {
+        loop {
+            clock.sleep(SESSIONS_LOOKED_AT_EVERY).await;
+            let Some(iam) = iam.upgrade() else { return };
+            if let Err(error) = iam.remove_expired_sessions(clock.now()).await {
+                debug!(%error, "expired sessions are removed later");
+            }
+        }
+    })));
 }
 
 async fn open_meta(env: &Env, drives: &mut Drives, options: MetaOptions) -> Result<Meta, OpenError> {

@@ -19,7 +19,7 @@ use env::simulated::Simulation;
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Full};
-use iam::{Iam, RootCredentials};
+use iam::{Iam, IamOptions, RootCredentials, SealingCosts};
 use meta::engine::Engine;
 use meta::engine::memory::MemoryEngineStore;
 use meta::{Meta, MetaDrive, MetaOptions};
@@ -175,7 +175,9 @@ fn on_front(options: FrontendOptions, test: impl AsyncFnOnce(Client)) {
     let simulation = Simulation::with_drives(1, 1, 4 << 30);
     let ending = simulation.run(async |env| {
         let objects = store(&env).await;
-        let iam = Arc::new(Iam::new(RootCredentials::documented()));
+        let options_of_iam = IamOptions { costs: SealingCosts::LEAST, ..IamOptions::default() };
+        let root = RootCredentials::documented();
+        let iam = Arc::new(Iam::open(&env, objects.meta(), root, &options_of_iam).await.unwrap());
         let front = Frontend::new(objects.clone(), iam, env.clone(), options);
         let client = Client { front, env, address: "127.0.0.1".parse().unwrap() };
         assert_eq!(client.call("PUT", "/bucket", &[], b"").await.status, StatusCode::OK);

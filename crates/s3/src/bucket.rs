@@ -1,6 +1,7 @@
 //! Buckets: CreateBucket, HeadBucket, DeleteBucket, ListBuckets, GetBucketLocation, GetBucketVersioning.
 
 use http::{HeaderMap, StatusCode};
+use iam::{Action, Resource};
 use object::{BucketInfo, ListFrom, ObjectError};
 
 use crate::error::{ErrorCode, S3Error};
@@ -133,8 +134,10 @@ pub(crate) async fn list_buckets(call: &Call<'_>) -> Result<Response, S3Error> {
     };
     let prefix = input.prefix.as_deref().unwrap_or_default();
     let all = call.shared.objects.list_buckets().await?;
+    let shown = ShownBuckets::new(call, &all)?;
     let mut wanted = all.into_iter().filter(|bucket| {
         bucket.name.starts_with(prefix)
+            && shown.has(call, bucket)
             && after.as_ref().is_none_or(|after| bucket.name > *after)
             && input.bucket_region.as_ref().is_none_or(|region| region_of(call, bucket) == *region)
     });
@@ -148,6 +151,36 @@ pub(crate) async fn list_buckets(call: &Call<'_>) -> Result<Response, S3Error> {
         prefix: input.prefix,
     };
     Ok(answer(Operation::ListBuckets, &output))
+}
+
+/// Which buckets of their account somebody is shown.
+enum ShownBuckets {
+    All,
+    /// Those that they may list, or ask the location of: as MinIO does for who may not list the account's buckets.
+    Permitted,
+}
+
+impl ShownBuckets {
+    /// # Errors
+    /// `AccessDenied` for who may neither list them nor do anything with one.
+    fn new(call: &Call<'_>, all: &[BucketInfo]) -> Result<Self, S3Error> {
+        let may_list = call.asker.may(Action::ListAllMyBuckets, Resource::Service, None);
+        if !may_list && all.iter().any(|bucket| Self::Permitted.has(call, bucket)) {
+            return Ok(Self::Permitted);
+        }
+        let _granted = call.asker.ask(Action::ListAllMyBuckets, Resource::Service, None)?;
+        Ok(Self::All)
+    }
+
+    fn has(&self, call: &Call<'_>, bucket: &BucketInfo) -> bool {
+        let number = call.shared.account_number(&bucket.owner);
+        let may = |action| call.asker.may(action, Resource::Bucket(&bucket.name), number.as_deref());
+        bucket.owner == call.canonical_id()
+            && match self {
+                Self::All => true,
+                Self::Permitted => may(Action::ListBucket) || may(Action::GetBucketLocation),
+            }
+    }
 }
 
 /// How many buckets a page has.

@@ -60,7 +60,7 @@ impl Source {
         expected_owner: Option<&str>,
     ) -> Result<BucketInfo, S3Error> {
         let action = if self.version.is_some() { Action::GetObjectVersion } else { Action::GetObject };
-        let _allowed = call.authorize(action, &self.bucket, &self.key)?;
+        let _allowed = call.authorize_source(action, &self.bucket, &self.key).await?;
         call.bucket(&self.bucket, expected_owner).await
     }
 

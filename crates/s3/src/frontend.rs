@@ -10,15 +10,16 @@ use std::sync::Arc;
 use bytes::Bytes;
 use env::Env;
 use http::request::Parts;
-use http::{HeaderValue, Method, StatusCode, Version, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 use http_body::Body;
 use http_body_util::BodyExt;
-use iam::{Iam, Principal, Resource};
+use iam::{Context, Iam, Identity, ROOT_ACCOUNT_NUMBER, ROOT_CANONICAL_ID, TokenFault};
 use lanes::Lanes;
-use object::Objects;
+use object::{BucketInfo, Objects};
 
 use crate::actions::{Rule, rule};
 use crate::auth::{self, ChunkSeed, HostView, PayloadKind, Presented, SigningKeys};
+use crate::authorization::{Asker, Place, RequestFacts, context};
 use crate::error::{ErrorCode, S3Error};
 use crate::generated::Operation;
 use crate::limits::Limits;
@@ -109,18 +110,22 @@ impl std::fmt::Debug for Frontend {
 
 /// Who sends a request, and how its body comes.
 struct Sender {
-    who: Principal,
+    who: Arc<Identity>,
     payload: PayloadKind,
     seed: Option<ChunkSeed>,
     /// Whether the signature stands in the URL.
     is_presigned: bool,
+    /// When it was signed, milliseconds since 1970; none for anonymous.
+    signed_at_unix_milliseconds: Option<i64>,
+    /// `20130524/us-east-1/s3/aws4_request`; empty for anonymous.
+    scope: String,
 }
 
 impl Shared {
     async fn answer(&self, parts: &Parts, mut body: IncomingBody, peer: Peer) -> Response {
         let id = self.ids.next();
         let (result, place) = match self.overload.enter() {
-            Ok(place) => (self.serve(parts, &mut body, peer).await, Some(place)),
+            Ok(place) => (self.serve(parts, &mut body, peer, &id).await, Some(place)),
             Err(error) => (Err(error), None),
         };
         let is_lost = result.as_ref().is_err_and(is_of_a_lost_body);
@@ -139,7 +144,13 @@ impl Shared {
         response
     }
 
-    async fn serve(&self, parts: &Parts, body: &mut IncomingBody, peer: Peer) -> Result<Response, S3Error> {
+    async fn serve(
+        &self,
+        parts: &Parts,
+        body: &mut IncomingBody,
+        peer: Peer,
+        id: &RequestId<'_>,
+    ) -> Result<Response, S3Error> {
         if parts.method == Method::OPTIONS {
             let message = "CORSResponse: CORS is not enabled for this bucket.";
             return Err(S3Error::with_message(ErrorCode::AccessForbidden, message));
@@ -149,19 +160,21 @@ impl Shared {
         refuse_form(parts, &target)?;
         let operation = route(&parts.method, &target, &query, &parts.headers)?;
         let sender = self.authenticate(parts, peer)?;
-        let resource = match (target.bucket.as_deref(), target.key.as_deref()) {
-            (Some(bucket), Some(key)) => Resource::Object { bucket, key },
-            (Some(bucket), None) => Resource::Bucket(bucket),
-            (None, _) => Resource::Service,
-        };
-        let (Rule::One(action) | Rule::PerKey(action)) = rule(operation, query.has("versionId")) else {
+        if rule(operation, query.has("versionId")) == Rule::NotImplemented {
             return Err(not_built(operation, &sender.who));
-        };
-        let authorized = self.iam.authorize(&sender.who, action, resource)?;
+        }
         let headers = match sender.is_presigned {
             true => presigned_headers::with_query(&parts.headers, &query),
             false => Cow::Borrowed(&parts.headers),
         };
+        let context = self.context(&sender, parts, peer, &query, &headers);
+        let asker = Asker { iam: &self.iam, who: &sender.who, request: &id.request, context: &context };
+        let found = self.find_bucket(&target).await;
+        let account = found.as_ref().and_then(|bucket| self.account_number(&bucket.owner));
+        let account = account.as_deref();
+        let is_anonymous = sender.who.is_anonymous();
+        let place = Place { target: &target, query: &query, headers: &headers, account, is_anonymous };
+        asker.ask_all(operation, &place)?;
         let call = Call {
             shared: self,
             operation,
@@ -171,16 +184,57 @@ impl Shared {
                 query: &query,
                 headers: &headers,
             },
-            who: &sender.who,
-            _authorized: authorized,
+            asker,
+            found,
+            account,
             payload: sender.payload,
-            seed: sender.seed,
+            seed: sender.seed.clone(),
             host: addressing::host(parts),
             is_tls: peer.is_tls,
             path: parts.uri.path(),
             is_virtual_host,
         };
         dispatch(&call, body).await.map_err(|error| with_key(error, call.input.key))
+    }
+
+    /// What policies are told of a request; nothing where none is going to be asked.
+    fn context<'a>(
+        &self,
+        sender: &'a Sender,
+        parts: &Parts,
+        peer: Peer,
+        query: &'a Query<'a>,
+        headers: &'a HeaderMap,
+    ) -> Context<'a> {
+        if sender.who.is_unlimited() {
+            return Context::new();
+        }
+        let facts = RequestFacts {
+            source: peer.client(&self.options.trusted_proxies, &parts.headers),
+            is_tls: peer.is_tls,
+            now_unix_milliseconds: self.now_unix_milliseconds(),
+            signed_at_unix_milliseconds: sender.signed_at_unix_milliseconds,
+            is_presigned: sender.is_presigned,
+            region: sender.scope.split('/').nth(1).unwrap_or_default(),
+        };
+        context(&sender.who, &facts, query, headers)
+    }
+
+    /// The bucket that a request names, if it is there. What is wrong where it is not, the operation says.
+    async fn find_bucket(&self, target: &Target<'_>) -> Option<BucketInfo> {
+        self.objects.bucket(target.bucket.as_deref()?).await.ok()
+    }
+
+    /// The number of the account that has a canonical id.
+    pub(crate) fn account_number(&self, canonical_id: &str) -> Option<Cow<'static, str>> {
+        match canonical_id {
+            ROOT_CANONICAL_ID => Some(Cow::Borrowed(ROOT_ACCOUNT_NUMBER)),
+            other => self.iam.account_of(other).map(|account| Cow::Owned(account.to_string())),
+        }
+    }
+
+    fn now_unix_milliseconds(&self) -> i64 {
+        i64::try_from(self.env.clock.now().millis()).unwrap_or(i64::MAX)
     }
 
     fn authenticate(&self, parts: &Parts, peer: Peer) -> Result<Sender, S3Error> {
@@ -194,24 +248,34 @@ impl Shared {
             headers: &parts.headers,
             host: HostView { host: addressing::host(parts), forwarded_hosts: &forwarded },
         };
-        let now = i64::try_from(self.env.clock.now().millis()).unwrap_or(i64::MAX);
-        let claim = match auth::present(&request, now, auth::Options::default())? {
-            Presented::Anonymous { payload } => {
-                let who = Principal::Anonymous;
-                return Ok(Sender { who, payload, seed: None, is_presigned: false });
-            }
+        let claim = match auth::present(&request, self.now_unix_milliseconds(), auth::Options::default())? {
+            Presented::Anonymous { payload } => return Ok(self.anonymous(payload)),
             Presented::Signed(claim) => claim,
         };
         self.iam.admit(&peer.origin(&parts.headers))?;
-        let secret = self.iam.secret(claim.access_key()).ok_or_else(|| claim.unknown_access_key())?;
+        let (secret, who) = self.iam.find(claim.access_key()).ok_or_else(|| claim.unknown_access_key())?;
         let verified = claim.verify(secret.as_ref(), &self.keys)?;
-        if verified.session_token.is_some() {
-            // Nobody gives such tokens out yet.
-            return Err(S3Error::new(ErrorCode::InvalidToken));
+        let token = verified.session_token.as_deref();
+        who.check_token(token, self.env.clock.now()).map_err(|fault| token_error(fault, token.is_some()))?;
+        Ok(Sender {
+            who,
+            payload: verified.payload,
+            seed: verified.seed,
+            is_presigned: verified.presigned,
+            signed_at_unix_milliseconds: Some(verified.signed_at_unix_milliseconds),
+            scope: verified.scope,
+        })
+    }
+
+    fn anonymous(&self, payload: PayloadKind) -> Sender {
+        Sender {
+            who: self.iam.anonymous(),
+            payload,
+            seed: None,
+            is_presigned: false,
+            signed_at_unix_milliseconds: None,
+            scope: String::new(),
         }
-        let who = self.iam.principal(&verified.access_key);
-        let is_presigned = verified.presigned;
-        Ok(Sender { who, payload: verified.payload, seed: verified.seed, is_presigned })
     }
 
     /// Leaves the connection where the next request begins, if that costs little. False where it must be closed.
@@ -240,6 +304,15 @@ impl Shared {
             () = self.env.clock.sleep(limits.drain_time_max) => false,
         }
     }
+}
+
+/// A session whose token is missing is as unknown to S3 as its key would be.
+fn token_error(fault: TokenFault, is_sent: bool) -> S3Error {
+    S3Error::new(match fault {
+        TokenFault::Expired => ErrorCode::ExpiredToken,
+        TokenFault::Invalid if is_sent => ErrorCode::InvalidToken,
+        TokenFault::Invalid => ErrorCode::InvalidAccessKeyId,
+    })
 }
 
 /// Nothing more is to be expected of such a body.
@@ -277,7 +350,7 @@ fn refuse_form(parts: &Parts, target: &Target<'_>) -> Result<(), S3Error> {
     Ok(())
 }
 
-fn not_built(operation: Operation, who: &Principal) -> S3Error {
+fn not_built(operation: Operation, who: &Identity) -> S3Error {
     if who.is_anonymous() {
         return S3Error::new(ErrorCode::AccessDenied);
     }
@@ -312,6 +385,6 @@ async fn dispatch(call: &Call<'_>, body: &mut IncomingBody) -> Result<Response, 
         O::UploadPartCopy => Box::pin(part::upload_part_copy(call)).await,
         O::ListParts => Box::pin(upload_listing::list_parts(call)).await,
         O::ListMultipartUploads => Box::pin(upload_listing::list_multipart_uploads(call)).await,
-        other => Err(not_built(other, call.who)),
+        other => Err(not_built(other, call.asker.who)),
     }
 }

@@ -10,6 +10,7 @@ pub mod actions;
 mod addressing;
 mod attributes;
 pub mod auth;
+mod authorization;
 pub mod body;
 mod bucket;
 mod checksum_headers;

@@ -124,7 +124,7 @@ pub(crate) async fn head_object(call: &Call<'_>) -> Result<Response, S3Error> {
 
 /// What can be refused before the object is looked at.
 async fn prepare(call: &Call<'_>, request: &ReadRequest) -> Result<BucketInfo, S3Error> {
-    if call.who.is_anonymous() && request.overrides != Overrides::default() {
+    if call.asker.who.is_anonymous() && request.overrides != Overrides::default() {
         let message = "Request specific response headers cannot be used for anonymous GET requests.";
         return Err(S3Error::with_message(ErrorCode::InvalidRequest, message));
     }

@@ -94,6 +94,21 @@ impl Peer {
     pub(crate) fn is_trusted_proxy(&self, trusted: &[Subnet]) -> bool {
         trusted.iter().any(|network| network.contains(self.address))
     }
+
+    /// The client's address: the peer's; behind trusted proxies, the last one in `X-Forwarded-For` that is none of them. What
+    /// stands before it anybody may have written.
+    pub(crate) fn client(&self, trusted: &[Subnet], headers: &HeaderMap) -> IpAddr {
+        let mut client = self.address;
+        let lists = headers.get_all("x-forwarded-for").iter().rev().filter_map(|value| value.to_str().ok());
+        for text in lists.flat_map(|list| list.rsplit(',')) {
+            let is_trusted = trusted.iter().any(|network| network.contains(client));
+            match text.trim().parse() {
+                Ok(before) if is_trusted => client = before,
+                _ => break,
+            }
+        }
+        client
+    }
 }
 
 /// The hosts that the client may have named, as a trusted proxy tells them; with their ports where it tells those.
@@ -155,6 +170,29 @@ mod tests {
         assert!(peer.origin(&headers).is_this_machine());
         headers.insert("x-real-ip", HeaderValue::from_static("127.0.0.1"));
         assert!(!peer.origin(&headers).is_this_machine());
+    }
+
+    #[test]
+    fn a_client_cannot_say_that_it_comes_from_elsewhere() {
+        let trusted = ["10.0.0.0/8".parse().unwrap()];
+        let client = |peer: &str, lists: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for list in lists {
+                headers.append("x-forwarded-for", HeaderValue::from_static(list));
+            }
+            Peer { address: address(peer), is_tls: false }.client(&trusted, &headers).to_string()
+        };
+        assert_eq!(client("192.0.2.1", &["127.0.0.1"]), "192.0.2.1", "no proxy passed it on");
+        assert_eq!(client("10.0.0.1", &["192.0.2.7"]), "192.0.2.7");
+        assert_eq!(
+            client("10.0.0.1", &["127.0.0.1, 192.0.2.7"]),
+            "192.0.2.7",
+            "who wrote the first is not known"
+        );
+        assert_eq!(client("10.0.0.1", &["127.0.0.1, 192.0.2.7, 10.0.0.2"]), "192.0.2.7");
+        assert_eq!(client("10.0.0.1", &["127.0.0.1", "192.0.2.7"]), "192.0.2.7");
+        assert_eq!(client("10.0.0.1", &["192.0.2.7, nonsense"]), "10.0.0.1");
+        assert_eq!(client("10.0.0.1", &[]), "10.0.0.1");
     }
 
     #[test]

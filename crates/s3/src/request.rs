@@ -11,11 +11,12 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
-use iam::{Action, Authorized, Principal, Resource};
+use iam::{Action, Authorized, Resource};
 use object::BucketInfo;
 use thiserror::Error;
 
 use crate::auth::{ChunkSeed, PayloadKind};
+use crate::authorization::Asker;
 use crate::body::{BodyError, BodyFacts, BodyReader, BodySpec};
 use crate::error::{ErrorCode, S3Error};
 use crate::frontend::Shared;
@@ -27,9 +28,12 @@ pub(crate) struct Call<'a> {
     pub(crate) shared: &'a Shared,
     pub(crate) operation: Operation,
     pub(crate) input: RequestParts<'a>,
-    pub(crate) who: &'a Principal,
-    /// The proof that the operation was allowed. Further resources need [`Call::authorize`].
-    pub(crate) _authorized: Authorized,
+    /// Who asks. Rights on the bucket and object of the request are granted; further ones need [`Call::authorize`].
+    pub(crate) asker: Asker<'a>,
+    /// The bucket of the request, where it was there when rights were asked for.
+    pub(crate) found: Option<BucketInfo>,
+    /// The number of the account that owns that bucket.
+    pub(crate) account: Option<&'a str>,
     pub(crate) payload: PayloadKind,
     pub(crate) seed: Option<ChunkSeed>,
     /// As the client knows this server, with the port.
@@ -53,9 +57,12 @@ impl Call<'_> {
         name: &str,
         expected_owner: Option<&str>,
     ) -> Result<BucketInfo, S3Error> {
-        let bucket = self.shared.objects.bucket(name).await?;
+        let bucket = match &self.found {
+            Some(found) if found.name == name => found.clone(),
+            _ => self.shared.objects.bucket(name).await?,
+        };
         match expected_owner {
-            Some(expected) if !iam::is_account(&bucket.owner, expected) => {
+            Some(expected) if !self.shared.iam.is_account(&bucket.owner, expected) => {
                 Err(S3Error::new(ErrorCode::AccessDenied))
             }
             _ => Ok(bucket),
@@ -68,9 +75,21 @@ impl Call<'_> {
         Some(crate::wire::header_text(value).into_owned())
     }
 
-    /// Asks for a further right: of a copy's source, of one of many keys.
+    /// Asks for a further right on the bucket of the request: of one of many keys.
     pub(crate) fn authorize(&self, action: Action, bucket: &str, key: &str) -> Result<Authorized, S3Error> {
-        Ok(self.shared.iam.authorize(self.who, action, Resource::Object { bucket, key })?)
+        Ok(self.asker.ask(action, Resource::Object { bucket, key }, self.account)?)
+    }
+
+    /// Asks for a right on an object of another bucket: the source of a copy.
+    pub(crate) async fn authorize_source(
+        &self,
+        action: Action,
+        bucket: &str,
+        key: &str,
+    ) -> Result<Authorized, S3Error> {
+        let found = self.shared.objects.bucket(bucket).await.ok();
+        let account = found.and_then(|bucket| self.shared.account_number(&bucket.owner));
+        Ok(self.asker.ask(action, Resource::Object { bucket, key }, account.as_deref())?)
     }
 
     /// `http://host`, as the client knows this server.
@@ -81,7 +100,7 @@ impl Call<'_> {
 
     /// The canonical id of who asks; empty for anonymous.
     pub(crate) fn canonical_id(&self) -> &str {
-        self.who.canonical_id().unwrap_or_default()
+        self.asker.who.canonical_id().unwrap_or_default()
     }
 
     /// An owner as answers show it. AWS has stopped to send the name; older clients still look for it.

@@ -51,7 +51,9 @@ pub struct SimulatedRandom {
 }
 
 impl SimulatedRandom {
-    pub(super) fn new(seed: u64) -> Self {
+    /// From a seed.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
         SimulatedRandom { generator: Arc::new(Mutex::new(Generator::new(seed))) }
     }
 }

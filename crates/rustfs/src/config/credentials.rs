@@ -22,6 +22,19 @@ const SECRET: &[&str] = &["RUSTFS_SECRET_KEY", "RUSTFS_ROOT_PASSWORD", "MINIO_RO
 const SECRET_FILE: &[&str] =
     &["RUSTFS_SECRET_KEY_FILE", "RUSTFS_ROOT_PASSWORD_FILE", "MINIO_ROOT_PASSWORD_FILE"];
 
+const FORMER: &[&str] = &["RUSTFS_SECRET_KEY_OLD", "RUSTFS_ROOT_PASSWORD_OLD", "MINIO_ROOT_PASSWORD_OLD"];
+const FORMER_FILE: &[&str] = &["RUSTFS_SECRET_KEY_OLD_FILE"];
+const LOST: &[&str] = &["RUSTFS_SECRET_KEY_LOST"];
+
+/// The secret key that root had before, under which the secrets of users are still sealed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FormerSecret {
+    /// The key.
+    pub secret_key: Option<SecretText>,
+    /// Whether nobody knows it any more.
+    pub is_lost: bool,
+}
+
 /// The root user's keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RootKeys {
@@ -146,28 +159,24 @@ pub(super) fn read(
     }
 }
 
+/// Reads what is known of the secret key that root had before.
+pub(super) fn read_former(
+    settings: &mut Settings<'_>,
+    around: &Surroundings<'_>,
+) -> Result<FormerSecret, ConfigError> {
+    let former = Source { flag: ("", None), file_flag: ("", None), names: FORMER, file_names: FORMER_FILE };
+    let secret_key = former.read(settings, around)?.map(|setting| SecretText(setting.value));
+    Ok(FormerSecret { secret_key, is_lost: settings.flag("", None, LOST, false)? })
+}
+
 fn check_access(access: &Setting) -> Result<(), ConfigError> {
-    let refused = |reason| Err(ConfigError::Key { name: access.name.clone(), reason });
-    if access.value.chars().count() < 3 {
-        return refused("is too short: an access key has at least 3 characters");
-    }
-    // It stands between slashes and commas in a signature's header.
-    if access.value.len() > 128 || !access.value.bytes().all(|b| b.is_ascii_graphic() && !b"/,=".contains(&b))
-    {
-        return refused(
-            "can't be an access key: at most 128 letters, digits and signs, without `/`, `,`, `=` and spaces",
-        );
-    }
-    Ok(())
+    refuse(access, iam::access_key_fault(&access.value))
 }
 
 fn check_secret(secret: &Setting) -> Result<(), ConfigError> {
-    let refused = |reason| Err(ConfigError::Key { name: secret.name.clone(), reason });
-    if secret.value.chars().count() < 8 {
-        return refused("is too short: a secret key has at least 8 characters");
-    }
-    if secret.value.len() > 128 || secret.value.chars().any(char::is_control) {
-        return refused("can't be a secret key: at most 128 bytes, without line breaks");
-    }
-    Ok(())
+    refuse(secret, iam::secret_key_fault(&secret.value))
+}
+
+fn refuse(key: &Setting, fault: Option<&'static str>) -> Result<(), ConfigError> {
+    fault.map_or(Ok(()), |reason| Err(ConfigError::Key { name: key.name.clone(), reason }))
 }

@@ -1,0 +1,421 @@
+//! Identities over a simulated drive.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use cluster::map::ClusterMap;
+use env::simulated::{Crash, SimulatedRandom, Simulation};
+use meta::engine::Engine;
+use meta::engine::memory::MemoryEngineStore;
+use meta::{MetaDrive, MetaOptions};
+use model::ids::{DriveId, StoreId};
+use model::time::Timestamp;
+
+use super::*;
+
+const HOUR: Duration = Duration::from_secs(3600);
+const READ_ALL: &str =
+    r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}}"#;
+const READ_A: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:GetObject",
+    "Resource":"arn:aws:s3:::a/*"}}"#;
+
+/// A store of one simulated drive: what outlives a crash.
+struct TestStore {
+    simulation: Simulation,
+    engine: MemoryEngineStore,
+}
+
+impl TestStore {
+    fn new(seed: u64) -> Self {
+        let simulation = Simulation::with_drives(seed, 1, 1 << 30);
+        TestStore { simulation, engine: MemoryEngineStore::default() }
+    }
+
+    async fn meta(&self, env: &Env, new_store: bool) -> Arc<Meta> {
+        let drive = DriveId::from_bytes([1; 16]);
+        let map = ClusterMap {
+            store: StoreId::from_bytes([7; 16]),
+            epoch: 1,
+            sets: vec![vec![drive]],
+            parity: 0,
+            parity_reduced: 0,
+            partitions: 1,
+            replicas: 1,
+        };
+        let engine = self.engine.clone();
+        let engines = Arc::new(move |_: &Env, _: DriveId, _: &std::path::Path| {
+            let engine: Arc<dyn Engine> = Arc::new(engine.open());
+            Ok(engine)
+        });
+        let drives = vec![MetaDrive::new(drive, "/d1/meta")];
+        let log = Arc::new(meta::log::LogOptions::new);
+        let options = MetaOptions { map, drives, new_store, engines, log, watch: None };
+        Arc::new(Meta::open(env, options).await.unwrap().0)
+    }
+
+    /// Runs with the identities open, then cuts the power.
+    fn run<T>(&self, new_store: bool, work: impl AsyncFnOnce(Arc<Iam>, Env) -> T) -> T {
+        let run = async |env: Env| {
+            let meta = self.meta(&env, new_store).await;
+            let iam = Iam::open(&env, &meta, root("root-secret"), &options()).await;
+            work(Arc::new(iam.unwrap()), env).await
+        };
+        let result = self.simulation.run(run).finished();
+        self.simulation.disks().crash_now(Crash::PowerCut);
+        self.engine.crash(self.simulation.random());
+        result
+    }
+}
+
+fn options() -> IamOptions {
+    IamOptions { costs: SealingCosts::LEAST, ..IamOptions::default() }
+}
+
+fn root(secret_key: &str) -> RootCredentials {
+    RootCredentials {
+        access_key: "root".to_owned(),
+        secret_key: secret_key.to_owned(),
+        from_environment: true,
+    }
+}
+
+fn may(iam: &Iam, who: &Identity, action: Action, bucket: &str) -> bool {
+    let mut context = Context::new();
+    who.describe(&mut context);
+    let question = Question {
+        action,
+        resource: Resource::Object { bucket, key: "k" },
+        resource_account: Some(ROOT_ACCOUNT_NUMBER),
+        resource_policy: None,
+        context: &context,
+    };
+    iam.authorize(who, &question, "request-1").is_ok()
+}
+
+fn who(iam: &Iam, access_key: &str) -> Arc<Identity> {
+    iam.find(access_key).unwrap().1
+}
+
+fn user(name: &str) -> KeyHolder {
+    KeyHolder::User(name.to_owned())
+}
+
+fn names(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+const ROOT: AccountId = AccountId::ROOT;
+
+#[test]
+fn users_groups_and_keys_are_there_after_a_power_cut() {
+    let store = TestStore::new(1);
+    let service = store.run(true, async |iam, _| {
+        iam.put_user(ROOT, "alice", Some("wonderland"), true).await.unwrap();
+        iam.put_policy(ROOT, "reader", READ_ALL).await.unwrap();
+        iam.add_group_members(ROOT, "staff", &names(&["alice"])).await.unwrap();
+        let group = PolicyHolder::Group("staff".into());
+        iam.attach_policies(ROOT, group, &names(&["reader"])).await.unwrap();
+        let new = NewServiceAccount { policy: Some(READ_A.to_owned()), ..NewServiceAccount::default() };
+        iam.create_service_account(ROOT, &user("alice"), new).await.unwrap()
+    });
+    store.run(false, async |iam, _| {
+        let (secret, alice) = iam.find("alice").unwrap();
+        assert_eq!(secret.as_ref(), "wonderland");
+        assert!(may(&iam, &alice, Action::GetObject, "b"));
+        assert!(!may(&iam, &alice, Action::PutObject, "b"));
+        let (secret, key) = iam.find(&service.access_key).unwrap();
+        assert_eq!(secret, service.secret_key);
+        assert!(may(&iam, &key, Action::GetObject, "a") && !may(&iam, &key, Action::GetObject, "b"));
+        assert_eq!(iam.group(ROOT, "staff").unwrap().members, ["alice"]);
+    });
+}
+
+#[test]
+fn no_secret_is_in_a_row_or_in_a_debug_text() {
+    let store = TestStore::new(2);
+    let shown = store.run(true, async |iam, _| {
+        iam.put_user(ROOT, "alice", Some("wonderland"), true).await.unwrap();
+        let session = iam.assume(&who(&iam, "alice"), HOUR, None).await.unwrap();
+        let secrets = [session.secret_key.as_ref().to_owned(), session.session_token.as_ref().to_owned()];
+        (format!("{iam:?} {:?} {session:?}", iam.find("alice")), secrets)
+    });
+    let (shown, secrets) = shown;
+    let rows = store.engine.open();
+    let mut on_drive = Vec::new();
+    let all = (std::ops::Bound::Unbounded, std::ops::Bound::Unbounded);
+    rows.scan(model::ids::PartitionId(1), all, &mut |_, value| {
+        on_drive.extend_from_slice(value);
+        std::ops::ControlFlow::Continue(())
+    })
+    .unwrap();
+    let on_drive = String::from_utf8_lossy(&on_drive);
+    assert!(!shown.contains("root-secret"));
+    for secret in secrets.iter().map(String::as_str).chain(["wonderland", "root-secret"]) {
+        assert!(!shown.contains(secret) && !on_drive.contains(secret), "{secret}");
+    }
+}
+
+#[test]
+fn what_is_taken_away_counts_at_once() {
+    TestStore::new(3).run(true, async |iam, _| {
+        iam.put_user(ROOT, "alice", Some("wonderland"), true).await.unwrap();
+        let holder = || PolicyHolder::User("alice".into());
+        iam.attach_policies(ROOT, holder(), &names(&["readwrite"])).await.unwrap();
+        let session = iam.assume(&who(&iam, "alice"), HOUR, None).await.unwrap();
+        assert!(may(&iam, &who(&iam, &session.access_key), Action::PutObject, "b"));
+        let gone = iam.detach_policies(ROOT, holder(), &names(&["readwrite", "other"])).await.unwrap();
+        assert_eq!(gone, ["readwrite"]);
+        assert!(!may(&iam, &who(&iam, &session.access_key), Action::PutObject, "b"));
+        iam.set_user_enabled(ROOT, "alice", false).await.unwrap();
+        assert!(iam.find("alice").is_none() && iam.find(&session.access_key).is_none());
+        iam.set_user_enabled(ROOT, "alice", true).await.unwrap();
+        assert!(iam.find(&session.access_key).is_some());
+        iam.remove_user(ROOT, "alice").await.unwrap();
+        assert!(iam.find("alice").is_none() && iam.find(&session.access_key).is_none());
+    });
+}
+
+/// A row of a key that outlived its holder (written by two at once) is nobody's, also where the name is used again.
+#[test]
+fn a_key_belongs_to_the_user_it_was_made_for_and_to_no_later_one() {
+    let mut directory = directory::Directory::new();
+    let random = SimulatedRandom::new(1);
+    let keyring = keyring::Keyring::generate(&random);
+    let mut learn = |row| {
+        directory.apply(meta::table::Stored { row, version: 1, time: Timestamp::ZERO }, &keyring);
+    };
+    let alice = model::identity::UserRecord {
+        id: "AIDA-second".into(),
+        created: Timestamp::ZERO,
+        is_enabled: true,
+        groups: Vec::new(),
+        policies: Vec::new(),
+    };
+    learn(directory::RowChange::User((ROOT, "alice".into()), Some(alice)));
+    for (key, id) in [("first", "AIDA-first"), ("second", "AIDA-second")] {
+        let row = users::new_key(ROOT, user("alice"), AccessKeyKind::Service, Timestamp::ZERO);
+        let sealed_secret = keyring.seal(key, "12345678", &random).unwrap();
+        let row = model::identity::AccessKeyRecord { holder_id: id.into(), sealed_secret, ..row };
+        learn(directory::RowChange::AccessKey(key.into(), Some(row)));
+    }
+    assert!(directory.find("first").is_none());
+    assert!(directory.find("second").is_some());
+}
+
+#[test]
+fn a_session_is_limited_by_its_policy_and_its_time_and_makes_no_other() {
+    TestStore::new(4).run(true, async |iam, env| {
+        iam.put_user(ROOT, "alice", Some("wonderland"), true).await.unwrap();
+        let holder = PolicyHolder::User("alice".into());
+        iam.attach_policies(ROOT, holder, &names(&["readwrite"])).await.unwrap();
+        let alice = who(&iam, "alice");
+        let session = iam.assume(&alice, HOUR, Some(READ_A.to_owned())).await.unwrap();
+        let identity = who(&iam, &session.access_key);
+        assert!(may(&iam, &identity, Action::GetObject, "a"));
+        assert!(
+            !may(&iam, &identity, Action::GetObject, "b") && !may(&iam, &identity, Action::PutObject, "a")
+        );
+        let token = Some(session.session_token.as_ref());
+        let now = env.clock.now();
+        assert_eq!(identity.check_token(token, now), Ok(()));
+        for wrong in [None, Some(""), Some("x"), Some("wonderland")] {
+            assert_eq!(identity.check_token(wrong, now), Err(TokenFault::Invalid), "{wrong:?}");
+        }
+        assert_eq!(alice.check_token(token, now), Err(TokenFault::Invalid), "a token that nobody asked for");
+        assert!(matches!(iam.assume(&identity, HOUR, None).await, Err(IamError::NotOwnKey)));
+        for time in [Duration::from_secs(899), SESSION_TIME_MAX + Duration::from_secs(1)] {
+            assert!(matches!(iam.assume(&alice, time, None).await, Err(IamError::Expiry { .. })));
+        }
+        let before = Timestamp::from_millis(session.expires.millis() - 1);
+        assert_eq!(identity.check_token(token, before), Ok(()));
+        assert_eq!(identity.check_token(token, session.expires), Err(TokenFault::Expired));
+        assert_eq!(iam.remove_expired_sessions(before).await.unwrap(), 0);
+        assert_eq!(iam.remove_expired_sessions(session.expires).await.unwrap(), 1);
+        assert!(iam.find(&session.access_key).is_none());
+    });
+}
+
+#[test]
+fn a_hundred_sessions_at_once_are_made_and_revoked() {
+    TestStore::new(5).run(true, async |iam, _| {
+        iam.put_user(ROOT, "alice", Some("wonderland"), true).await.unwrap();
+        let alice = who(&iam, "alice");
+        let sessions = (0..100).map(|_| iam.assume(&alice, HOUR, None));
+        let made = futures_util::future::join_all(sessions).await;
+        let keys: std::collections::BTreeSet<String> =
+            made.into_iter().map(|session| session.unwrap().access_key).collect();
+        assert_eq!(keys.len(), 100);
+        assert_eq!(iam.access_keys(ROOT, &user("alice")).len(), 101);
+        assert_eq!(iam.revoke_sessions(ROOT, &user("alice")).await.unwrap(), 100);
+        assert!(keys.iter().all(|key| iam.find(key).is_none()) && iam.find("alice").is_some());
+    });
+}
+
+#[test]
+fn names_are_there_once_and_what_is_in_use_stays() {
+    TestStore::new(6).run(true, async |iam, _| {
+        iam.put_user(ROOT, "alice", Some("wonderland"), true).await.unwrap();
+        let new = || NewServiceAccount { access_key: Some("svc".into()), ..NewServiceAccount::default() };
+        iam.create_service_account(ROOT, &user("alice"), new()).await.unwrap();
+        let again = iam.create_service_account(ROOT, &user("alice"), new()).await;
+        assert!(matches!(again, Err(IamError::Exists { kind: IdentityKind::AccessKey, .. })));
+        let as_user = iam.put_user(ROOT, "svc", Some("12345678"), true).await;
+        assert!(matches!(as_user, Err(IamError::Exists { .. })), "a user can't take over a key");
+        let root = iam.put_user(ROOT, "root", Some("12345678"), true).await;
+        assert!(matches!(root, Err(IamError::IsRoot { .. })));
+        let of_root = NewServiceAccount { access_key: Some("root".into()), ..NewServiceAccount::default() };
+        let of_root = iam.create_service_account(ROOT, &user("alice"), of_root).await;
+        assert!(matches!(of_root, Err(IamError::IsRoot { .. })));
+        let nobody = iam.create_service_account(ROOT, &user("bob"), NewServiceAccount::default()).await;
+        assert!(matches!(nobody, Err(IamError::NotFound { kind: IdentityKind::User, .. })));
+
+        iam.put_policy(ROOT, "reader", READ_ALL).await.unwrap();
+        iam.set_policies(ROOT, PolicyHolder::User("alice".into()), &names(&["reader"])).await.unwrap();
+        let error = iam.remove_policy(ROOT, "reader").await.unwrap_err().to_string();
+        assert_eq!(error, "the policy `reader` is attached to the user `alice`: detach it first");
+        let missing = iam.attach_policies(ROOT, PolicyHolder::User("alice".into()), &names(&["none"])).await;
+        assert!(matches!(missing, Err(IamError::NotFound { kind: IdentityKind::Policy, .. })));
+        iam.add_group_members(ROOT, "staff", &names(&["alice"])).await.unwrap();
+        let full = iam.remove_group_members(ROOT, "staff", &[]).await;
+        assert!(matches!(full, Err(IamError::GroupNotEmpty { members: 1, .. })));
+        iam.remove_group_members(ROOT, "staff", &names(&["alice"])).await.unwrap();
+        iam.remove_group_members(ROOT, "staff", &[]).await.unwrap();
+        assert!(iam.groups(ROOT).is_empty());
+    });
+}
+
+#[test]
+fn a_policy_from_the_start_is_replaced_and_comes_back() {
+    TestStore::new(7).run(true, async |iam, _| {
+        let canned = iam.policy(ROOT, "readonly").unwrap();
+        assert_eq!(canned.created, None);
+        iam.put_policy(ROOT, "readonly", READ_A).await.unwrap();
+        assert_eq!(iam.policy(ROOT, "readonly").unwrap().text, READ_A);
+        assert_eq!(iam.policies(ROOT).len(), CANNED_POLICIES.len());
+        iam.remove_policy(ROOT, "readonly").await.unwrap();
+        assert_eq!(iam.policy(ROOT, "readonly").unwrap(), canned);
+        assert!(iam.put_policy(ROOT, "broken", "{}").await.is_err());
+    });
+}
+
+#[test]
+fn another_secret_key_of_root_needs_the_former_one() {
+    let store = TestStore::new(8);
+    store.run(true, async |iam, _| {
+        iam.put_user(ROOT, "alice", Some("wonderland"), true).await.unwrap();
+    });
+    let open = |secret: &'static str, former: IamOptions| {
+        let run = async |env: Env| {
+            let meta = store.meta(&env, false).await;
+            let iam = Iam::open(&env, &meta, root(secret), &former).await?;
+            Ok::<_, IamOpenError>(iam.find("alice").map(|(secret, _)| secret.as_ref().to_owned()))
+        };
+        store.simulation.run(run).finished()
+    };
+    let none = options;
+    let error = open("changed-secret", none()).unwrap_err().to_string();
+    assert!(error.contains("RUSTFS_SECRET_KEY_OLD"), "{error}");
+    let former = IamOptions { former_root_secret: Some(SecretKey::new("root-secret")), ..options() };
+    assert_eq!(open("changed-secret", former).unwrap().as_deref(), Some("wonderland"));
+    assert_eq!(open("changed-secret", none()).unwrap().as_deref(), Some("wonderland"));
+    assert!(matches!(open("root-secret", none()), Err(IamOpenError::OtherRootSecret)));
+    let lost = IamOptions { is_root_secret_lost: true, ..options() };
+    assert_eq!(open("third-secret", lost).unwrap(), None, "nobody can open alice's secret any more");
+}
+
+/// Who tries the server out first, and sets a secret key then, is not asked for one that was never set.
+#[test]
+fn the_documented_secret_key_and_one_that_seals_nothing_may_be_changed_freely() {
+    let store = TestStore::new(13);
+    let open = |secret: &'static str, new_store: bool, with_user: bool| {
+        let run = async |env: Env| {
+            let meta = store.meta(&env, new_store).await;
+            let iam = Iam::open(&env, &meta, root(secret), &options()).await.unwrap();
+            if with_user {
+                iam.put_user(ROOT, "alice", Some("wonderland"), true).await.unwrap();
+            }
+            iam.find("alice").map(|(secret, _)| secret.as_ref().to_owned())
+        };
+        store.simulation.run(run).finished()
+    };
+    assert_eq!(open("first-secret", true, false), None);
+    assert_eq!(open(DOCUMENTED_SECRET_KEY, false, true).as_deref(), Some("wonderland"));
+    assert_eq!(open("second-secret", false, false).as_deref(), Some("wonderland"));
+}
+
+#[test]
+fn a_refusal_can_be_looked_up_by_its_request() {
+    TestStore::new(9).run(true, async |iam, _| {
+        iam.put_user(ROOT, "alice", Some("wonderland"), true).await.unwrap();
+        iam.attach_policies(ROOT, PolicyHolder::User("alice".into()), &names(&["readonly"])).await.unwrap();
+        let alice = who(&iam, "alice");
+        assert!(may(&iam, &alice, Action::GetObject, "b"));
+        assert_eq!(iam.denial("request-1"), None);
+        assert!(!may(&iam, &alice, Action::PutObject, "b"));
+        let denial = iam.denial("request-1").unwrap();
+        assert_eq!((denial.access_key.as_str(), denial.action), ("alice", Action::PutObject));
+        assert_eq!(
+            (denial.resource.as_str(), denial.reason.as_str()),
+            ("arn:aws:s3:::b/k", "no statement allows it")
+        );
+    });
+}
+
+#[test]
+fn root_may_all_and_anonymous_nothing() {
+    TestStore::new(10).run(true, async |iam, _| {
+        let (root, anonymous) = (who(&iam, "root"), iam.anonymous());
+        for action in Action::ALL {
+            assert!(may(&iam, &root, *action, "b"), "{action}");
+            assert!(!may(&iam, &anonymous, *action, "b"), "{action}");
+        }
+        assert!(iam.find("Root").is_none() && iam.find("").is_none());
+    });
+}
+
+/// Escalation through service accounts: one of root with a policy is held to it.
+#[test]
+fn a_service_account_of_root_is_held_to_its_policy() {
+    TestStore::new(11).run(true, async |iam, _| {
+        let limited = NewServiceAccount { policy: Some(READ_A.to_owned()), ..NewServiceAccount::default() };
+        let limited = iam.create_service_account(ROOT, &KeyHolder::Owner, limited).await.unwrap();
+        let full =
+            iam.create_service_account(ROOT, &KeyHolder::Owner, NewServiceAccount::default()).await.unwrap();
+        let (limited, full) = (who(&iam, &limited.access_key), who(&iam, &full.access_key));
+        assert!(may(&iam, &limited, Action::GetObject, "a") && !may(&iam, &limited, Action::GetObject, "b"));
+        assert!(!may(&iam, &limited, Action::AdminCreateUser, "a"));
+        assert!(may(&iam, &full, Action::AdminCreateUser, "b"));
+    });
+}
+
+fn admits(credentials: RootCredentials, address: &str, is_forwarded: bool) -> Result<(), AccessDenied> {
+    let store = TestStore::new(12);
+    let run = async |env: Env| {
+        let meta = store.meta(&env, true).await;
+        let iam = Iam::open(&env, &meta, credentials, &options()).await.unwrap();
+        iam.admit(&Origin { address: address.parse::<IpAddr>().unwrap(), is_forwarded })
+    };
+    store.simulation.run(run).finished()
+}
+
+#[test]
+fn the_documented_pair_works_from_this_machine_alone() {
+    let documented = RootCredentials::documented;
+    for here in ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"] {
+        assert_eq!(admits(documented(), here, false), Ok(()), "{here}");
+        assert!(admits(documented(), here, true).is_err(), "{here}");
+    }
+    for elsewhere in ["10.0.0.1", "::ffff:10.0.0.1", "fe80::1", "0.0.0.0"] {
+        let error = admits(documented(), elsewhere, false).unwrap_err().to_string();
+        assert!(error.contains("RUSTFS_ACCESS_KEY") && error.contains("RUSTFS_SECRET_KEY"), "{error}");
+    }
+}
+
+#[test]
+fn credentials_that_were_set_work_from_everywhere() {
+    let set = RootCredentials { from_environment: true, ..RootCredentials::documented() };
+    let other = RootCredentials { secret_key: "long-secret".into(), ..RootCredentials::documented() };
+    for credentials in [set, other] {
+        assert_eq!(admits(credentials, "192.0.2.1", true), Ok(()));
+    }
+}
