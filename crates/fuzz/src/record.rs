@@ -8,12 +8,15 @@ use std::fmt::Debug;
 use meta::table::{Counters, decode_terminated, encode_terminated};
 use model::blob::BlobRef;
 use model::bucket::BucketRecord;
+use model::identity::{
+    AccessKeyRecord, AccountRecord, GroupRecord, KeyringRecord, PolicyRecord, UserRecord,
+};
 use model::object::{ObjectDetail, ObjectVersion};
 use model::reclaim::{BlobDescriptor, HealRecord, ReclaimRecord};
 use model::record::Record;
 use model::upload::{PartRecord, UploadRecord};
 
-const TYPES: [fn(&[u8]); 10] = [
+const TYPES: [fn(&[u8]); 16] = [
     one::<BlobRef>,
     one::<BucketRecord>,
     one::<ObjectVersion>,
@@ -24,6 +27,12 @@ const TYPES: [fn(&[u8]); 10] = [
     one::<UploadRecord>,
     one::<PartRecord>,
     one::<Counters>,
+    one::<AccountRecord>,
+    one::<UserRecord>,
+    one::<GroupRecord>,
+    one::<PolicyRecord>,
+    one::<AccessKeyRecord>,
+    one::<KeyringRecord>,
 ];
 
 /// See the module.

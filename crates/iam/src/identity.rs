@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use crate::action::{Action, Resource};
 use crate::context::Context;
-use crate::decision::StatementVerdict;
+use crate::decision::{Reason, StatementVerdict};
 use crate::evaluate::{AccessRequest, NamedPolicy, PolicySet, evaluate, explain};
 use crate::policy::Policy;
 use crate::requester::{Requester, RequesterKind};
@@ -183,6 +183,15 @@ impl Identity {
         self.with_policies(question, |policies| {
             let decision = evaluate(&question.access(&self.requester), policies);
             if decision.allowed { Ok(()) } else { Err(decision.reason.to_string()) }
+        })
+    }
+
+    /// Whether a statement denies it: for what everybody may who has keys, unless it is denied.
+    #[must_use]
+    pub fn is_denied(&self, question: &Question<'_>) -> bool {
+        self.with_policies(question, |policies| {
+            let decision = evaluate(&question.access(&self.requester), policies);
+            matches!(decision.reason, Reason::ExplicitDeny(_))
         })
     }
 

@@ -72,6 +72,7 @@ pub use requester::{AccountName, Requester, RequesterKind};
 pub use right::{Right, RightOccasion, RightTarget, rights};
 pub use sessions::{Federated, SESSION_TIME_DEFAULT, SESSION_TIME_MAX, SESSION_TIME_MIN, SessionCredentials};
 pub use store::IamOptions;
+pub use tables::check_row;
 pub use users::UserInfo;
 
 use std::sync::Arc;

@@ -144,6 +144,12 @@ impl Requester {
         &self.arn
     }
 
+    /// `aws:userid`: unique for ever.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
     /// The ARN of the role or user behind a session.
     #[must_use]
     pub fn holder_arn(&self) -> Option<&str> {

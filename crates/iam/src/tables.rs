@@ -1,6 +1,6 @@
 //! The tables of identities, in the system partition. Drawn in `docs/formats/tables.md`.
 
-use meta::table::Table;
+use meta::table::{Stored, Table};
 use model::identity::{
     AccessKeyRecord, AccountId, AccountRecord, GroupRecord, KeyringRecord, PolicyRecord, UserRecord,
 };
@@ -110,6 +110,28 @@ impl Table for Keyring {
     }
 }
 
+/// Whether a row is one of a table of identities, for whoever checks a drive: `None` for other tables, else the table's name
+/// and what is wrong with the row.
+#[must_use]
+pub fn check_row(table: u8, key: &[u8], value: &[u8]) -> Option<(&'static str, Result<(), String>)> {
+    fn check<T: Table>(key: &[u8], value: &[u8]) -> (&'static str, Result<(), String>) {
+        let row = match T::decode_key(key) {
+            None => Err("its key is none of this table".to_owned()),
+            Some(_) => Stored::<T::Row>::decode(value).map(drop).map_err(|error| error.to_string()),
+        };
+        (T::NAME, row)
+    }
+    Some(match table {
+        Accounts::ID => check::<Accounts>(key, value),
+        Users::ID => check::<Users>(key, value),
+        Groups::ID => check::<Groups>(key, value),
+        Policies::ID => check::<Policies>(key, value),
+        AccessKeys::ID => check::<AccessKeys>(key, value),
+        Keyring::ID => check::<Keyring>(key, value),
+        _ => return None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,6 +151,19 @@ mod tests {
             prop_assert_eq!(round_trip::<AccessKeys>(&name.clone()), Some(name));
             prop_assert_eq!(round_trip::<Accounts>(&account), Some(account));
         }
+    }
+
+    #[test]
+    fn a_row_is_checked_by_its_table() {
+        let row = PolicyRecord { created: model::time::Timestamp::ZERO, text: "{}".into() };
+        let header = meta::table::RowHeader { version: 1, time: model::time::Timestamp::ZERO };
+        let value = [&header.encode()[..], &model::record::Record::encode(&row)].concat();
+        let mut key = Vec::new();
+        Policies::encode_key(&(AccountId::ROOT, "p".into()), &mut key);
+        assert_eq!(check_row(Policies::ID, &key, &value), Some(("policies", Ok(()))));
+        assert!(check_row(Policies::ID, b"short", &value).unwrap().1.is_err());
+        assert!(check_row(Users::ID, &key, &value[..20]).unwrap().1.is_err());
+        assert_eq!(check_row(1, &key, &value), None, "buckets are not of identities");
     }
 
     #[test]

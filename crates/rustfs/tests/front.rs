@@ -33,8 +33,24 @@ const HOST: &str = "localhost:9000";
 
 struct Client {
     front: Frontend,
+    iam: Arc<Iam>,
     env: Env,
     address: IpAddr,
+    keys: Keys,
+}
+
+/// What requests are signed with.
+#[derive(Clone)]
+struct Keys {
+    access_key: String,
+    secret: String,
+    session_token: Option<String>,
+}
+
+impl Keys {
+    fn new(access_key: &str, secret: &str) -> Self {
+        Keys { access_key: access_key.to_owned(), secret: secret.to_owned(), session_token: None }
+    }
 }
 
 /// Pieces of a body; after the last one it ends, or nothing ever comes.
@@ -87,7 +103,24 @@ impl Answer {
 }
 
 impl Client {
+    /// The same, signing with other keys.
+    fn with(&self, keys: Keys) -> Client {
+        let (front, iam, env) = (self.front.clone(), Arc::clone(&self.iam), self.env.clone());
+        Client { front, iam, env, address: self.address, keys }
+    }
+
     fn signed(&self, method: &str, uri: &str, headers: &[(&str, &str)]) -> http::request::Builder {
+        self.signed_for("s3", "UNSIGNED-PAYLOAD", method, uri, headers)
+    }
+
+    fn signed_for(
+        &self,
+        service: &str,
+        payload: &str,
+        method: &str,
+        uri: &str,
+        headers: &[(&str, &str)],
+    ) -> http::request::Builder {
         let mut map = HeaderMap::new();
         map.insert("host", HOST.parse().unwrap());
         for (name, value) in headers {
@@ -97,13 +130,13 @@ impl Client {
         let date = AmzDate::from_unix_milliseconds(now).unwrap();
         let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
         let signer = Signer {
-            access_key: "rustfsadmin",
-            secret: "rustfssecret",
-            session_token: None,
+            access_key: &self.keys.access_key,
+            secret: &self.keys.secret,
+            session_token: self.keys.session_token.as_deref(),
             region: "us-east-1",
-            service: "s3",
+            service,
         };
-        signer.sign(&Target { method, path, query, host: HOST }, &mut map, &date, "UNSIGNED-PAYLOAD");
+        signer.sign(&Target { method, path, query, host: HOST }, &mut map, &date, payload);
         let mut builder = Request::builder().method(method).uri(uri);
         builder.headers_mut().unwrap().extend(map);
         builder
@@ -178,8 +211,9 @@ fn on_front(options: FrontendOptions, test: impl AsyncFnOnce(Client)) {
         let options_of_iam = IamOptions { costs: SealingCosts::LEAST, ..IamOptions::default() };
         let root = RootCredentials::documented();
         let iam = Arc::new(Iam::open(&env, objects.meta(), root, &options_of_iam).await.unwrap());
-        let front = Frontend::new(objects.clone(), iam, env.clone(), options);
-        let client = Client { front, env, address: "127.0.0.1".parse().unwrap() };
+        let front = Frontend::new(objects.clone(), Arc::clone(&iam), env.clone(), options);
+        let keys = Keys::new("rustfsadmin", "rustfssecret");
+        let client = Client { front, iam, env, address: "127.0.0.1".parse().unwrap(), keys };
         assert_eq!(client.call("PUT", "/bucket", &[], b"").await.status, StatusCode::OK);
         test(client).await;
         objects.meta().close().await;
@@ -315,5 +349,153 @@ fn documents_have_a_limit() {
         let body = Pieces { left: [Bytes::from(large)].into(), ends: true };
         let answer = client.send(client.signed("PUT", "/other", &[]).body(body).unwrap()).await;
         answer.is(400, "MaxMessageLengthExceeded");
+    });
+}
+
+/// A user who may read below `bucket/open/`, and list with that prefix.
+async fn reader(client: &Client) -> Client {
+    let policy = r#"{"Version":"2012-10-17","Statement":[
+        {"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::bucket/open/*"},
+        {"Effect":"Allow","Action":"s3:PutObject","Resource":"arn:aws:s3:::bucket/*"},
+        {"Effect":"Allow","Action":"s3:ListBucket","Resource":"arn:aws:s3:::bucket",
+         "Condition":{"StringLike":{"s3:prefix":"open/*"},"IpAddress":{"aws:SourceIp":"127.0.0.0/8"}}}]}"#;
+    let (iam, root) = (&client.iam, model::identity::AccountId::ROOT);
+    iam.put_policy(root, "reader", policy).await.unwrap();
+    iam.put_user(root, "alice", Some("wonderland"), true).await.unwrap();
+    let alice = iam::PolicyHolder::User("alice".to_owned());
+    iam.attach_policies(root, alice, &["reader".to_owned()]).await.unwrap();
+    client.with(Keys::new("alice", "wonderland"))
+}
+
+#[test]
+fn a_user_may_what_its_policies_say() {
+    on_front(FrontendOptions::default(), async |client| {
+        let alice = reader(&client).await;
+        for key in ["/bucket/open/a", "/bucket/closed/a"] {
+            assert_eq!(client.call("PUT", key, &[], b"x").await.status.as_u16(), 200);
+        }
+        assert_eq!(alice.call("GET", "/bucket/open/a", &[], b"").await.status.as_u16(), 200);
+        alice.call("GET", "/bucket/closed/a", &[], b"").await.is(403, "AccessDenied");
+        alice.call("DELETE", "/bucket/open/a", &[], b"").await.is(403, "AccessDenied");
+        alice.call("GET", "/bucket?list-type=2", &[], b"").await.is(403, "AccessDenied");
+        assert_eq!(
+            alice.call("GET", "/bucket?list-type=2&prefix=open/x", &[], b"").await.status.as_u16(),
+            200
+        );
+        alice.call("PUT", "/other", &[], b"").await.is(403, "AccessDenied");
+        // A wider right than the operation's own is asked for where a header asks for more.
+        alice.call("PUT", "/bucket/open/b", &[("x-amz-acl", "private")], b"x").await.is(403, "AccessDenied");
+        alice
+            .with(Keys::new("alice", "looking-glass"))
+            .call("GET", "/bucket/open/a", &[], b"")
+            .await
+            .is(403, "SignatureDoesNotMatch");
+        client.iam.set_user_enabled(model::identity::AccountId::ROOT, "alice", false).await.unwrap();
+        alice.call("GET", "/bucket/open/a", &[], b"").await.is(403, "InvalidAccessKeyId");
+    });
+}
+
+/// A copy needs the right to read its source: CVE-class of stores that ask for the target alone.
+#[test]
+fn a_copy_asks_for_the_right_on_its_source() {
+    on_front(FrontendOptions::default(), async |client| {
+        let alice = reader(&client).await;
+        for key in ["/bucket/open/a", "/bucket/closed/a"] {
+            client.call("PUT", key, &[], b"x").await;
+        }
+        let copy = async |source: &str| {
+            alice.call("PUT", "/bucket/mine", &[("x-amz-copy-source", source)], b"").await
+        };
+        assert_eq!(copy("bucket/open/a").await.status.as_u16(), 200);
+        copy("bucket/closed/a").await.is(403, "AccessDenied");
+        copy("bucket/open/../closed/a").await.is(404, "NoSuchKey");
+        let id = client.call("POST", "/bucket/up?uploads", &[], b"").await.element("UploadId").to_owned();
+        let part = format!("/bucket/up?partNumber=1&uploadId={id}");
+        let source = [("x-amz-copy-source", "bucket/closed/a")];
+        alice.call("PUT", &part, &source, b"").await.is(403, "AccessDenied");
+    });
+}
+
+#[test]
+fn each_key_of_many_is_asked_for_and_a_refusal_tells_why_to_who_may_know() {
+    on_front(FrontendOptions::default(), async |client| {
+        let alice = reader(&client).await;
+        client.call("PUT", "/bucket/open/a", &[], b"x").await;
+        let document = "<Delete><Object><Key>open/a</Key></Object></Delete>";
+        let md5 = [("content-md5", "mUnUlqgTtYH3eWC4DbmVjQ==")];
+        let answer = alice.call("POST", "/bucket?delete", &md5, document.as_bytes()).await;
+        assert_eq!((answer.status.as_u16(), answer.element("Key")), (200, "open/a"));
+        assert_eq!(answer.element("Code"), "AccessDenied");
+        let refused = alice.call("DELETE", "/bucket/open/a", &[], b"").await;
+        let denial = client.iam.denial(refused.header("x-amz-request-id")).unwrap();
+        assert_eq!((denial.access_key.as_str(), denial.action.name()), ("alice", "s3:DeleteObject"));
+        assert_eq!(denial.requester, "arn:aws:iam::000000000000:user/alice");
+        assert!(denial.reason.contains("no statement allows it"), "{}", denial.reason);
+        let list = alice.call("GET", "/", &[], b"").await;
+        list.is(403, "AccessDenied");
+    });
+}
+
+async fn sts(client: &Client, form: &str) -> Answer {
+    let digest = ring::digest::digest(&ring::digest::SHA256, form.as_bytes());
+    let payload = hex::encode(digest.as_ref());
+    let kind = [("content-type", "application/x-www-form-urlencoded")];
+    let builder = client.signed_for("sts", &payload, "POST", "/", &kind);
+    client.send(builder.body(Full::new(Bytes::copy_from_slice(form.as_bytes()))).unwrap()).await
+}
+
+#[test]
+fn temporary_credentials_work_with_their_token_until_they_are_revoked() {
+    on_front(FrontendOptions::default(), async |client| {
+        let alice = reader(&client).await;
+        client.call("PUT", "/bucket/open/a", &[], b"x").await;
+        let answer = sts(&alice, "Action=AssumeRole&Version=2011-06-15&DurationSeconds=900").await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.header("cache-control")),
+            (200, "no-store"),
+            "{}",
+            answer.text()
+        );
+        let keys = Keys {
+            session_token: Some(answer.element("SessionToken").to_owned()),
+            ..Keys::new(answer.element("AccessKeyId"), answer.element("SecretAccessKey"))
+        };
+        let session = client.with(keys.clone());
+        assert_eq!(session.call("GET", "/bucket/open/a", &[], b"").await.status.as_u16(), 200);
+        session.call("GET", "/bucket/closed/a", &[], b"").await.is(403, "AccessDenied");
+        let without = client.with(Keys { session_token: None, ..keys.clone() });
+        without.call("GET", "/bucket/open/a", &[], b"").await.is(403, "InvalidAccessKeyId");
+        let forged = client.with(Keys { session_token: Some("forged".to_owned()), ..keys });
+        forged.call("GET", "/bucket/open/a", &[], b"").await.is(400, "InvalidToken");
+        let who = sts(&session, "Action=GetCallerIdentity&Version=2011-06-15").await;
+        assert_eq!(who.element("Arn"), "arn:aws:iam::000000000000:user/alice");
+        sts(&session, "Action=AssumeRole&Version=2011-06-15").await.is(403, "AccessDenied");
+        let holder = model::identity::KeyHolder::User("alice".to_owned());
+        client.iam.revoke_sessions(model::identity::AccountId::ROOT, &holder).await.unwrap();
+        session.call("GET", "/bucket/open/a", &[], b"").await.is(403, "InvalidAccessKeyId");
+    });
+}
+
+#[test]
+fn sts_says_what_is_wrong() {
+    on_front(FrontendOptions::default(), async |client| {
+        let alice = reader(&client).await;
+        sts(&alice, "Action=AssumeRole&DurationSeconds=1").await.is(400, "ValidationError");
+        sts(&alice, "Action=AssumeRole&Policy=%7B%7D").await.is(400, "MalformedPolicyDocument");
+        sts(&alice, "Action=AssumeRole&Version=2000-01-01").await.is(400, "ValidationError");
+        sts(&alice, "Action=AssumeRoleWithSAML").await.is(501, "NotImplemented");
+        sts(&alice, "Version=2011-06-15").await.is(400, "MissingAction");
+        sts(&alice.with(Keys::new("nobody", "wonderland")), "Action=AssumeRole")
+            .await
+            .is(403, "InvalidClientTokenId");
+        let kind = ("content-type", "application/x-www-form-urlencoded");
+        let other_form = alice.signed_for("sts", &"0".repeat(64), "POST", "/", &[kind]);
+        let answer =
+            alice.send(other_form.body(Full::new(Bytes::from_static(b"Action=AssumeRole"))).unwrap()).await;
+        assert_eq!(answer.status.as_u16(), 400, "{}", answer.text());
+        let unsigned = Request::builder().method("POST").uri("/").header("host", HOST).header(kind.0, kind.1);
+        let answer =
+            alice.send(unsigned.body(Full::new(Bytes::from_static(b"Action=AssumeRole"))).unwrap()).await;
+        answer.is(403, "MissingAuthenticationToken");
     });
 }

@@ -132,6 +132,11 @@ impl Asker<'_> {
         self.iam.allows(self.who, &self.question(action, resource, account))
     }
 
+    /// Whether a policy denies it to them; that none allows it does not count.
+    pub(crate) fn is_denied(&self, action: Action, resource: Resource<'_>) -> bool {
+        self.who.is_denied(&self.question(action, resource, None))
+    }
+
     fn question<'q>(
         &'q self,
         action: Action,

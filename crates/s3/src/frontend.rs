@@ -30,7 +30,7 @@ use crate::response::{RequestId, RequestIds, Response, ResponseBody, error_answe
 use crate::route::{Target, route};
 use crate::wire::{Query, RequestParts};
 use crate::{acl, addressing, bucket, copy, listing, multipart, object_delete, object_get, object_put, part};
-use crate::{presigned_headers, upload_listing};
+use crate::{presigned_headers, sts, upload_listing};
 
 /// How the front serves.
 #[derive(Clone, Debug)]
@@ -109,9 +109,9 @@ impl std::fmt::Debug for Frontend {
 }
 
 /// Who sends a request, and how its body comes.
-struct Sender {
-    who: Arc<Identity>,
-    payload: PayloadKind,
+pub(crate) struct Sender {
+    pub(crate) who: Arc<Identity>,
+    pub(crate) payload: PayloadKind,
     seed: Option<ChunkSeed>,
     /// Whether the signature stands in the URL.
     is_presigned: bool,
@@ -158,8 +158,11 @@ impl Shared {
         let query = Query::parse(parts.uri.query())?;
         let (target, is_virtual_host) = addressing::target(parts, &query, &self.options.domains)?;
         refuse_form(parts, &target)?;
+        if sts::is_asked(parts, &target, &query) {
+            return Ok(sts::serve(self, parts, &query, body, (peer, id)).await);
+        }
         let operation = route(&parts.method, &target, &query, &parts.headers)?;
-        let sender = self.authenticate(parts, peer)?;
+        let sender = self.authenticate(parts, peer, auth::Options::default())?;
         if rule(operation, query.has("versionId")) == Rule::NotImplemented {
             return Err(not_built(operation, &sender.who));
         }
@@ -237,7 +240,12 @@ impl Shared {
         i64::try_from(self.env.clock.now().millis()).unwrap_or(i64::MAX)
     }
 
-    fn authenticate(&self, parts: &Parts, peer: Peer) -> Result<Sender, S3Error> {
+    pub(crate) fn authenticate(
+        &self,
+        parts: &Parts,
+        peer: Peer,
+        options: auth::Options<'_>,
+    ) -> Result<Sender, S3Error> {
         let is_proxied = peer.is_trusted_proxy(&self.options.trusted_proxies);
         let forwarded = if is_proxied { forwarded_hosts(&parts.headers) } else { Vec::new() };
         let forwarded: Vec<&str> = forwarded.iter().map(String::as_str).collect();
@@ -248,7 +256,7 @@ impl Shared {
             headers: &parts.headers,
             host: HostView { host: addressing::host(parts), forwarded_hosts: &forwarded },
         };
-        let claim = match auth::present(&request, self.now_unix_milliseconds(), auth::Options::default())? {
+        let claim = match auth::present(&request, self.now_unix_milliseconds(), options)? {
             Presented::Anonymous { payload } => return Ok(self.anonymous(payload)),
             Presented::Signed(claim) => claim,
         };

@@ -33,6 +33,7 @@ mod range;
 mod request;
 mod response;
 pub mod route;
+mod sts;
 mod token;
 mod unsupported;
 mod upload_listing;

@@ -123,12 +123,26 @@ fn report(
             }
             RowItem::Reference(reference) => references.push(reference),
             RowItem::Bucket { name, id } => drop(names.insert(id, name)),
+            RowItem::Other { table, key, value } => {
+                if let Some(what) = fault_of_other(table, &key, &value) {
+                    findings.file(Kind::RowBad, drive, &engine, None, what);
+                }
+            }
         }
     }
     if let Some(reason) = failed {
         findings.file(Kind::MetadataDamaged, drive, &engine, None, reason);
     }
     references
+}
+
+/// What is wrong with a row that objects do not have.
+fn fault_of_other(table: u8, key: &[u8], value: &[u8]) -> Option<String> {
+    match iam::check_row(table, key, value) {
+        Some((_, Ok(()))) => None,
+        Some((name, Err(reason))) => Some(format!("table {name}, a row: {reason}")),
+        None => Some(format!("table {table}: no table of this release has this number")),
+    }
 }
 
 /// Bad shards that an object needs: on which drive, and whose.

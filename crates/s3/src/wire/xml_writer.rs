@@ -28,10 +28,15 @@ impl<'a> XmlWriter<'a> {
 
     /// The root element in S3's name space around what `content` writes.
     pub fn root(&mut self, name: &str, content: impl FnOnce(&mut Self)) {
+        self.root_in(super::S3_NAMESPACE, name, content);
+    }
+
+    /// The root element in a name space around what `content` writes.
+    pub fn root_in(&mut self, name_space: &str, name: &str, content: impl FnOnce(&mut Self)) {
         self.push("<");
         self.push(name);
         self.push(" xmlns=\"");
-        self.push(super::S3_NAMESPACE);
+        self.push(name_space);
         self.push("\">");
         content(self);
         self.close(name);
