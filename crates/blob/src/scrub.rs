@@ -102,6 +102,16 @@ impl Blobs {
         Ok(DriveScrub { store: Arc::clone(&self.store), walk: Walk::new(drive, from.0) })
     }
 
+    /// Does a piece of work on a drive that nobody waits for, and tells how long to leave the drive to requests then.
+    pub async fn paced<T>(&self, place: DrivePlace, work: impl Future<Output = T>) -> (T, Duration) {
+        let Ok(drive) = self.store.drive(place) else {
+            return (work.await, Duration::ZERO);
+        };
+        let piece = drive.begin_piece();
+        let done = work.await;
+        (done, piece.rest(false))
+    }
+
     /// What the shards of a blob tell of it, asked by one of them that lies, or should lie, on a drive. `None` where none of
     /// them can be read.
     pub async fn describe_by(&self, place: DrivePlace, id: &BlobId, shard: u8) -> Option<Described> {

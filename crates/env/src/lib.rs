@@ -15,12 +15,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use model::time::Timestamp;
 
+mod answers;
 pub mod blocking;
 pub mod buffer;
 #[cfg(test)]
 mod conformance;
 pub mod real;
 pub mod simulated;
+
+pub use answers::Answers;
 
 /// A future that can cross threads.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -76,7 +76,7 @@ pub(crate) enum Event {
     /// Stand for election of this partition now.
     Campaign(PartitionId),
     /// A row of this partition could not be read: let another replica lead, whose rows are its own.
-    HandOver(PartitionId),
+    Unreadable(PartitionId),
     /// Finish and end.
     Stop,
 }
@@ -212,7 +212,7 @@ impl DriveLoop {
                 }
                 self.turn.touched.push(partition);
             }
-            Event::HandOver(partition) => {
+            Event::Unreadable(partition) => {
                 let drive = self.drive;
                 if let Some(to) = self.group(partition).and_then(Group::hand_over) {
                     warn!(

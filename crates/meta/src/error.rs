@@ -122,6 +122,16 @@ pub enum DriveOpenError {
         /// A partition that it should hold.
         partition: PartitionId,
     },
+    /// It does not answer.
+    #[error(
+        "{path} has not answered for {} seconds: look at the device and at what the kernel says of it, and start the server \
+         again when it answers",
+        crate::open::ANSWER_WAIT.as_secs()
+    )]
+    Silent {
+        /// The drive's metadata.
+        path: PathBuf,
+    },
     /// The thread that opened it has ended without an answer.
     #[error(
         "{path} could not be opened: the thread that did so has failed. Start again, and report it where it happens again"

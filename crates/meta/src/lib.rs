@@ -14,8 +14,10 @@ use std::sync::Arc;
 
 use cluster::map::ClusterMap;
 use env::Env;
+use futures_util::future::join_all;
 use model::ids::{DriveId, PartitionId};
 use thiserror::Error;
+use tokio::sync::{mpsc, oneshot};
 use tracing::warn;
 
 mod command;
@@ -44,7 +46,9 @@ pub use open::{EngineFactory, MetaDrive};
 pub use txn::{Committed, Keys, Reader, Row, TRANSACTION_BYTES_MAX, Txn};
 pub use watch::{Promise, Watch};
 
+use engine::{Engine, EngineCheck, FoundDamage};
 use open::{Opening, RunningLoop};
+use sides::Sides;
 use view::PartitionView;
 
 /// How a store's metadata is opened.
@@ -109,6 +113,14 @@ pub enum MetaOpenError {
         /// What is wrong with the drives that were left out.
         reasons: Vec<String>,
     },
+    /// A drive that all that is read would come from does not let itself be read.
+    #[error("drive {drive} can't be read: {reason}")]
+    Drive {
+        /// The drive.
+        drive: DriveId,
+        /// Why.
+        reason: DriveOpenError,
+    },
     /// A replica can't be read.
     #[error(transparent)]
     Apply(#[from] ApplyError),
@@ -168,7 +180,7 @@ impl Meta {
             if let Some(partition) = open::unsure(&open, &map) {
                 return Err(MetaOpenError::TooFew { partition, reasons: reasons() });
             }
-            open::read_survivors(env, open, &map, &views)?;
+            open::read_survivors(env, open, &map, &views).await?;
             for (partition, view) in open::partitions(&map).zip(&views) {
                 view.current().ok_or_else(|| MetaOpenError::Lost { partition, reasons: reasons() })?;
             }
@@ -244,16 +256,56 @@ impl Meta {
         Ok(Txn::new(&self.env, view, Reader::new(leader, partition)))
     }
 
-    /// Finishes what is under way and closes the drives.
-    pub async fn close(&self) {
+    /// Begins to read everything that holds the rows of a drive; `None` where the drive is not there, or its engine can't tell.
+    #[must_use]
+    pub fn check_rows(&self, drive: DriveId) -> Option<Box<dyn EngineCheck>> {
+        let (engine, _) = self.running(drive)?;
+        engine.check()
+    }
+
+    /// Has healed what [`Meta::check_rows`] found on a drive: what can still be read is written anew; a replica whose rows
+    /// can't be is filled again from another one, beside whoever asks for it.
+    ///
+    /// # Errors
+    /// Where the drive takes no writes.
+    pub async fn heal_rows(&self, drive: DriveId, found: &[FoundDamage]) -> Result<(), MetaError> {
+        let Some((engine, events)) = self.running(drive) else {
+            return Ok(());
+        };
+        let (sender, rewritten) = oneshot::channel();
+        let found = found.to_vec();
+        let work = async move { drop(sender.send(engine.rewrite(&found))) };
+        // Without a thread for it, it is asked for again.
+        if self.env.spawn.thread("rustfs-heal", Box::pin(work)).is_err() {
+            return Ok(());
+        }
+        for partition in rewritten.await.unwrap_or_else(|_| Ok(Vec::new()))? {
+            // A loop that has ended fills nothing again.
+            let _ = events.send(drive_loop::Event::Unreadable(partition)).await;
+        }
+        Ok(())
+    }
+
+    fn running(&self, drive: DriveId) -> Option<(Arc<Sides>, mpsc::Sender<drive_loop::Event>)> {
+        let loops = self.loops.lock();
+        let running = loops.iter().find(|running| running.drive == drive)?;
+        Some((Arc::clone(&running.engine), running.events.clone()))
+    }
+
+    /// Finishes what is under way and closes the drives. Gives the directories of those that do not answer: they are left to
+    /// the next start, which recovers them as after a kill.
+    pub async fn close(&self) -> Vec<PathBuf> {
         let loops = std::mem::take(&mut *self.loops.lock());
-        for running in &loops {
-            // A loop that has ended needs no telling.
-            let _ = running.events.send(drive_loop::Event::Stop).await;
-        }
-        for running in loops {
-            running.end.await;
-        }
+        let closing = loops.into_iter().map(async |running| {
+            let RunningLoop { events, end, directory, answers, .. } = running;
+            let closed = answers.wait(open::ANSWER_WAIT, async move {
+                // A loop that has ended needs no telling.
+                let _ = events.send(drive_loop::Event::Stop).await;
+                end.await;
+            });
+            closed.await.is_none().then_some(directory)
+        });
+        join_all(closing).await.into_iter().flatten().collect()
     }
 
     fn view(&self, partition: PartitionId) -> Result<&PartitionView, MetaError> {

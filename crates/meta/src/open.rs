@@ -3,19 +3,22 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use cluster::map::{ClusterMap, raft_id};
 use cluster::placement;
-use env::Env;
+use env::{Answers, Env};
+use futures_util::future::join_all;
 use hashbrown::HashMap;
 use model::ids::{DriveId, PartitionId};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::MetaOpenError;
 use crate::drive_loop::{DriveLoop, Event, Turn};
 use crate::engine::{Engine, EngineBatch, EngineError};
 use crate::error::DriveOpenError;
 use crate::log::{GroupLog, HardState, LogBatch, LogFactory, RaftLog};
-use crate::machine::{Applied, ApplyError};
+use crate::machine::{Applied, Machine};
 use crate::overlay::Overlay;
 use crate::raft::group::{Group, GroupOptions};
 use crate::raft::network::Network;
@@ -28,6 +31,9 @@ use crate::watch::Watch;
 
 /// What waits for a loop, at most; more is refused as [`crate::MetaError::Busy`].
 const EVENTS_WAITING_MAX: usize = 16 * 1024;
+
+/// How long a drive may leave a single operation unanswered while it is opened or closed. Over all of them it may take its time.
+pub(crate) const ANSWER_WAIT: Duration = Duration::from_secs(30);
 
 /// Opens the engine of a drive in a directory.
 pub type EngineFactory =
@@ -60,6 +66,8 @@ pub(crate) struct OpenDrive {
     pub(crate) log: RaftLog,
     /// By partition number: how far the engine has applied it; `None` where the drive holds no replica.
     pub(crate) applied: Vec<Option<Applied>>,
+    /// When the drive has answered last.
+    pub(crate) answers: Answers,
 }
 
 /// All partitions: those of objects and the system partition.
@@ -85,35 +93,51 @@ pub(crate) struct Opening {
 /// What came of opening a drive.
 pub(crate) type Opened = (MetaDrive, Result<OpenDrive, DriveOpenError>);
 
-/// Opens the drives side by side, each on a thread of its own; in the order given.
+/// Opens the drives side by side, each on a thread of its own; in the order given. One that hangs is left to its thread.
 pub(crate) async fn open_drives(
     with: &Opening,
     drives: Vec<MetaDrive>,
 ) -> Result<Vec<Opened>, std::io::Error> {
     let mut opening = Vec::with_capacity(drives.len());
     for drive in drives {
-        let (sender, opened) = oneshot::channel();
-        let name = format!("rustfs-open-{:.6}", drive.id.to_string());
-        let (with_there, at) = (with.clone(), drive.clone());
-        let work = async move {
-            let opened = open_drive(&with_there, &at).await;
-            // Nobody listens where the start was given up.
-            drop(sender.send(opened));
-        };
-        drop(with.env.spawn.thread(&name, Box::pin(work))?);
-        opening.push((drive, opened));
+        let (env, answers) = Answers::of(&with.env);
+        let opened = open_beside(&Opening { env, ..with.clone() }, &drive, &answers)?;
+        opening.push(async move {
+            let opened = match answers.wait(ANSWER_WAIT, opened).await {
+                Some(Ok(opened)) => opened,
+                Some(Err(_)) => Err(DriveOpenError::Ended { path: drive.directory.clone() }),
+                None => Err(DriveOpenError::Silent { path: drive.directory.clone() }),
+            };
+            (drive, opened)
+        });
     }
-    let mut opened = Vec::with_capacity(opening.len());
-    for (drive, answer) in opening {
-        let result =
-            answer.await.unwrap_or_else(|_| Err(DriveOpenError::Ended { path: drive.directory.clone() }));
-        opened.push((drive, result));
-    }
+    Ok(join_all(opening).await)
+}
+
+/// Opens a drive on a thread of its own.
+fn open_beside(
+    with: &Opening,
+    drive: &MetaDrive,
+    answers: &Answers,
+) -> Result<oneshot::Receiver<Result<OpenDrive, DriveOpenError>>, std::io::Error> {
+    let (sender, opened) = oneshot::channel();
+    let name = format!("rustfs-open-{:.6}", drive.id.to_string());
+    let (with_there, at, answers) = (with.clone(), drive.clone(), answers.clone());
+    let work = async move {
+        let opened = open_drive(&with_there, &at, answers).await;
+        // Nobody listens where the start was given up, or the drive left out.
+        drop(sender.send(opened));
+    };
+    drop(with.env.spawn.thread(&name, Box::pin(work))?);
     Ok(opened)
 }
 
 /// Opens a drive's log and engine, and sets up its partitions where the store is new.
-async fn open_drive(with: &Opening, drive: &MetaDrive) -> Result<OpenDrive, DriveOpenError> {
+async fn open_drive(
+    with: &Opening,
+    drive: &MetaDrive,
+    answers: Answers,
+) -> Result<OpenDrive, DriveOpenError> {
     let Opening { env, map, new_store, engines, log: log_options } = with;
     assert!(map.partitions < PARTITIONS_MAX, "every partition has two keyspaces of its own");
     let root = drive.directory.parent().unwrap_or(&drive.directory);
@@ -137,7 +161,7 @@ async fn open_drive(with: &Opening, drive: &MetaDrive) -> Result<OpenDrive, Driv
         applied.push(load(drive, map, partition, &engine, &log.group(partition))?);
     }
     let directory = drive.directory.clone();
-    Ok(OpenDrive { id: drive.id, directory, engine: Arc::new(engine), log, applied })
+    Ok(OpenDrive { id: drive.id, directory, engine: Arc::new(engine), log, applied, answers })
 }
 
 /// The beginning of every partition: its members, and a log that begins at [`FIRST`].
@@ -261,6 +285,10 @@ pub(crate) struct RunningLoop {
     pub(crate) events: mpsc::Sender<Event>,
     pub(crate) end: env::BoxFuture<'static, ()>,
     pub(crate) drive: DriveId,
+    /// Where the drive's metadata is.
+    pub(crate) directory: PathBuf,
+    pub(crate) engine: Arc<Sides>,
+    pub(crate) answers: Answers,
     /// Why it ended, where the drive failed.
     pub(crate) failed: Arc<OnceLock<String>>,
 }
@@ -288,11 +316,21 @@ pub(crate) fn start(
             continue;
         };
         let (drive_id, name) = (drive.id, format!("rustfs-meta-{:.6}", drive.id.to_string()));
+        let (directory, engine, answers) =
+            (drive.directory.clone(), Arc::clone(&drive.engine), drive.answers.clone());
         let the_loop = drive_loop(env, drive, map, views, network.clone(), events, sender.clone())
             .map_err(std::io::Error::other)?;
         let failed = Arc::clone(&the_loop.failed);
         let end = env.spawn.thread(&name, Box::pin(the_loop.run()))?;
-        running.push(RunningLoop { events: sender, end, drive: drive_id, failed });
+        running.push(RunningLoop {
+            events: sender,
+            end,
+            drive: drive_id,
+            directory,
+            engine,
+            answers,
+            failed,
+        });
     }
     for (partition, candidate) in candidates {
         if let Some(candidate) = senders.get(&candidate) {
@@ -359,12 +397,12 @@ fn drive_loop(
 
 /// Opens every partition for reading at the replica whose log goes furthest: it holds all that was acknowledged, as long as
 /// one replica that took part in each acknowledgement is left (raft's election restriction; see `docs/decisions/0004`).
-pub(crate) fn read_survivors(
+pub(crate) async fn read_survivors(
     env: &Env,
     mut drives: Vec<OpenDrive>,
     map: &ClusterMap,
     views: &[Arc<PartitionView>],
-) -> Result<(), ApplyError> {
+) -> Result<(), MetaOpenError> {
     for (partition, view) in partitions(map).zip(views) {
         let furthest = drives.iter_mut().filter_map(|drive| {
             drive.applied.get(usize::from(partition.0))?.as_ref()?;
@@ -376,15 +414,33 @@ pub(crate) fn read_survivors(
         let Some(drive) = furthest else {
             continue;
         };
-        let applied = drive.applied.get(usize::from(partition.0)).cloned().flatten().unwrap_or_default();
         let engine: Arc<dyn Engine> =
             Arc::new(Overlay::new(Arc::clone(&drive.engine) as Arc<dyn Engine>, partition));
-        let log = drive.log.group(partition);
-        let last = log.last_index();
-        let machine = replay(&*engine, partition, applied, &log, last)?;
+        let machine = replay_beside(env, drive, partition, &engine).await?;
         let applied = Arc::new(AtomicU64::new(machine.applied().index));
         let seeks = Seeks::new(env, partition, &engine);
         view.set(Leader { term: 1, engine, seeks, applied, events: None });
     }
     Ok(())
+}
+
+/// Applies all of a replica's log to `engine`, on a thread: the drive may hang.
+async fn replay_beside(
+    env: &Env,
+    drive: &mut OpenDrive,
+    partition: PartitionId,
+    engine: &Arc<dyn Engine>,
+) -> Result<Machine, MetaOpenError> {
+    let applied = drive.applied.get(usize::from(partition.0)).cloned().flatten().unwrap_or_default();
+    let (log, engine) = (drive.log.group(partition), Arc::clone(engine));
+    let (sender, replayed) = oneshot::channel();
+    let work = async move { drop(sender.send(replay(&*engine, partition, applied, &log, log.last_index()))) };
+    drop(env.spawn.thread("rustfs-replay", Box::pin(work))?);
+    let path = || drive.directory.clone();
+    let left_out = |reason| MetaOpenError::Drive { drive: drive.id, reason };
+    match drive.answers.wait(ANSWER_WAIT, replayed).await {
+        Some(Ok(machine)) => Ok(machine?),
+        Some(Err(_)) => Err(left_out(DriveOpenError::Ended { path: path() })),
+        None => Err(left_out(DriveOpenError::Silent { path: path() })),
+    }
 }

@@ -13,7 +13,10 @@ use std::sync::atomic::{AtomicU64, Ordering, fence};
 use bytes::Bytes;
 use model::ids::PartitionId;
 
-use crate::engine::{Engine, EngineBatch, EngineError, EngineSnapshot, EngineStatistics, KeyRange, Visit};
+use crate::engine::{
+    Engine, EngineBatch, EngineCheck, EngineError, EngineSnapshot, EngineStatistics, FoundDamage, KeyRange,
+    Visit,
+};
 
 /// Tells the second side's keyspace from the first one's, which has the partition's number: see `docs/formats/engine.md`.
 const SECOND: u16 = 1 << 15;
@@ -59,6 +62,12 @@ impl Sides {
 
     fn exchanges(&self, partition: PartitionId) -> u64 {
         self.exchanges.get(usize::from(partition.0)).map_or(0, |exchanges| exchanges.load(Ordering::Acquire))
+    }
+
+    /// The partition of which a keyspace is the side in use.
+    fn in_use(&self, keyspace: PartitionId) -> Option<PartitionId> {
+        let partition = PartitionId(keyspace.0 & !SECOND);
+        (side(partition, self.exchanges(partition)) == keyspace).then_some(partition)
     }
 
     /// Reads the side in use. A side goes only after the exchange, so a read after which there was none saw it whole.
@@ -132,14 +141,21 @@ impl Engine for Sides {
     }
 
     fn keyspaces(&self) -> Result<Vec<PartitionId>, EngineError> {
-        let is_in_use = |keyspace: &PartitionId| {
-            let partition = PartitionId(keyspace.0 & !SECOND);
-            side(partition, self.exchanges(partition)) == *keyspace
-        };
-        let used = self.base.keyspaces()?.into_iter().filter(is_in_use);
-        let mut partitions: Vec<_> = used.map(|keyspace| PartitionId(keyspace.0 & !SECOND)).collect();
+        let keyspaces = self.base.keyspaces()?;
+        let mut partitions: Vec<_> =
+            keyspaces.into_iter().filter_map(|keyspace| self.in_use(keyspace)).collect();
         partitions.sort_unstable();
         Ok(partitions)
+    }
+
+    fn check(&self) -> Option<Box<dyn EngineCheck>> {
+        self.base.check()
+    }
+
+    /// The partitions of which a side that is in use can't be read.
+    fn rewrite(&self, found: &[FoundDamage]) -> Result<Vec<PartitionId>, EngineError> {
+        let unreadable = self.base.rewrite(found)?;
+        Ok(unreadable.into_iter().filter_map(|keyspace| self.in_use(keyspace)).collect())
     }
 
     fn statistics(&self) -> Result<EngineStatistics, EngineError> {

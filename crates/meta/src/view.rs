@@ -118,7 +118,7 @@ impl Leader {
     ) -> Result<T, EngineError> {
         if let (Err(EngineError::Failed { .. }), Some(events)) = (&read, &self.events) {
             // A full queue: the next one who reads in vain asks again.
-            let _ = events.try_send(Event::HandOver(partition));
+            let _ = events.try_send(Event::Unreadable(partition));
         }
         read
     }

@@ -80,6 +80,12 @@ pub enum DrivesError {
         /// Drives of a set.
         width: usize,
     },
+    /// A drive does not answer while it is prepared.
+    #[error("{} can't be prepared: {}", path.display(), survey::does_not_answer())]
+    Silent {
+        /// The drive.
+        path: PathBuf,
+    },
     /// A drive could not be prepared.
     #[error("{} can't be prepared: {reason}", path.display())]
     Prepare {
@@ -154,10 +160,60 @@ impl Drives {
             make(env, &plan).await?;
         } else {
             drives.warnings.extend(differing_choices(choices, &plan.map));
-            update(env, &plan, &seen, &mut drives.warnings).await?;
+            drives.update(env, &plan, &seen).await?;
         }
-        drives.refilling = refilling(env, &drives.places, &drives.map).await;
+        drives.look_for_refills(env).await?;
         Ok(drives)
+    }
+
+    /// Brings the formats of a store up to the plan: first on the drives that hold it, then on those that are new to it.
+    async fn update(&mut self, env: &Env, plan: &Plan, seen: &[survey::Seen]) -> Result<(), DrivesError> {
+        let is_blank = |slot: &Slot| plan.blank.contains(slot);
+        let held = present(&plan.map, &plan.paths).filter(|(slot, ..)| !is_blank(slot));
+        let written =
+            held.map(async |(slot, drive, path)| (slot, bring_up(env, plan, seen, drive, path).await));
+        for (slot, written) in join_all(written).await {
+            match written {
+                Err(error @ DrivesError::Silent { .. }) => self.leave_out(slot, &error),
+                // One drive that knows the newest map is enough: a full one need not take it now.
+                Err(error) => self.warnings.push(format!("{error}.")),
+                Ok(()) => {}
+            }
+        }
+        let blank = present(&plan.map, &plan.paths).filter(|(slot, ..)| is_blank(slot));
+        let taken = blank.map(async |(slot, drive, path)| (slot, take_blank(env, plan, drive, path).await));
+        for (slot, taken) in join_all(taken).await {
+            match taken {
+                Err(error @ DrivesError::Silent { .. }) => self.leave_out(slot, &error),
+                other => other?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds out which drives are being refilled. One that can't be asked is left out: taken for one that holds all that it
+    /// should, it would be found to have lost it.
+    async fn look_for_refills(&mut self, env: &Env) -> Result<(), DrivesError> {
+        let looks = self.present().map(async |(slot, _, path)| (slot, is_refilling(env, path).await));
+        for (slot, refilling) in join_all(looks).await {
+            match refilling {
+                Ok(true) => self.refilling.push(slot),
+                Ok(false) => {}
+                Err(error) if self.new_store => return Err(error),
+                Err(error) => self.leave_out(slot, &error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Does without a drive that turns out not to be usable.
+    fn leave_out(&mut self, slot: Slot, error: &DrivesError) {
+        self.warnings.push(format!("{error}. It is left out, and the others do without it."));
+        let place =
+            self.places.get_mut(usize::from(slot.set)).and_then(|set| set.get_mut(usize::from(slot.slot)));
+        if let Some(place) = place {
+            *place = None;
+        }
     }
 
     /// The last step of a first start, once metadata and blobs are set up: from now on the store counts.
@@ -260,7 +316,9 @@ async fn make(env: &Env, plan: &Plan) -> Result<(), DrivesError> {
 }
 
 async fn write_format(env: &Env, path: &Path, drive: DriveId, map: &ClusterMap) -> Result<(), DrivesError> {
-    Ok(format::write(&*env.disk, path, &DriveFormat { drive, map: map.clone() }).await?)
+    let format = DriveFormat { drive, map: map.clone() };
+    let written = survey::in_time(env, format::write(&*env.disk, path, &format)).await;
+    Ok(written.ok_or_else(|| DrivesError::Silent { path: path.to_owned() })??)
 }
 
 /// Does it on all drives beside one another, each of which waits for its own syncs; the first error in their order. None is
@@ -271,60 +329,55 @@ async fn try_all<F: Future<Output = Result<(), DrivesError>>>(
     join_all(works).await.into_iter().collect()
 }
 
-/// Brings the formats of a store up to the plan: first on the drives that hold it, then on those that are new to it.
-async fn update(
+/// Writes the plan's format to a drive of the store that has another one.
+async fn bring_up(
     env: &Env,
     plan: &Plan,
     seen: &[survey::Seen],
-    warnings: &mut Vec<String>,
+    drive: DriveId,
+    path: &Path,
 ) -> Result<(), DrivesError> {
-    let is_blank = |slot: &Slot| plan.blank.contains(slot);
-    for (_, drive, path) in present(&plan.map, &plan.paths).filter(|(slot, ..)| !is_blank(slot)) {
-        let wanted = DriveFormat { drive, map: plan.map.clone() };
-        if survey::format_at(seen, path) == Some(&wanted) {
-            continue;
-        }
-        // One drive that knows the newest map is enough: a full one need not take it now.
-        if let Err(error) = format::write(&*env.disk, path, &wanted).await {
-            warnings.push(format!("{error}."));
-        }
+    let wanted = DriveFormat { drive, map: plan.map.clone() };
+    match survey::format_at(seen, path) == Some(&wanted) {
+        true => Ok(()),
+        false => write_format(env, path, drive, &plan.map).await,
     }
-    for (_, drive, path) in present(&plan.map, &plan.paths).filter(|(slot, ..)| is_blank(slot)) {
-        clear(env, path).await?;
-        let text = format!("drive {drive} is empty and is being refilled from the others\n");
-        let marker = path.join(REFILL_FILE);
-        let marked = env::replace_file(&*env.disk, &marker, Bytes::from(text)).await;
-        marked.map_err(|error| prepare_error(path, &error))?;
-        format::write(&*env.disk, path, &DriveFormat { drive, map: plan.map.clone() }).await?;
-    }
-    Ok(())
+}
+
+/// Makes an empty drive one of the store that is being refilled.
+async fn take_blank(env: &Env, plan: &Plan, drive: DriveId, path: &Path) -> Result<(), DrivesError> {
+    clear(env, path).await?;
+    let text = format!("drive {drive} is empty and is being refilled from the others\n");
+    let marker = path.join(REFILL_FILE);
+    answered(env, path, env::replace_file(&*env.disk, &marker, Bytes::from(text))).await?;
+    write_format(env, path, drive, &plan.map).await
 }
 
 /// Removes what an interrupted start left on a drive that counts as empty; its `format` goes last, by being replaced.
 async fn clear(env: &Env, path: &Path) -> Result<(), DrivesError> {
-    let entries = env.disk.list(path).await.map_err(|error| prepare_error(path, &error))?;
+    let entries = answered(env, path, env.disk.list(path)).await?;
     for entry in entries.iter().filter(|entry| survey::is_removable(&entry.name)) {
         let name = path.join(&entry.name);
-        let removed = match entry.is_directory {
-            true => env.disk.remove_directory(&name).await,
-            false => env.disk.remove(&name).await,
-        };
-        removed.map_err(|error| prepare_error(path, &error))?;
-    }
-    env.disk.sync_directory(path).await.map_err(|error| prepare_error(path, &error))
-}
-
-fn prepare_error(path: &Path, error: &std::io::Error) -> DrivesError {
-    DrivesError::Prepare { path: path.to_owned(), reason: error.to_string() }
-}
-
-async fn refilling(env: &Env, places: &[Vec<Option<PathBuf>>], map: &ClusterMap) -> Vec<Slot> {
-    let mut slots = Vec::new();
-    for (slot, _, path) in present(map, places) {
-        let entries = env.disk.list(path).await.unwrap_or_default();
-        if entries.iter().any(|entry| entry.name == REFILL_FILE) {
-            slots.push(slot);
+        match entry.is_directory {
+            true => answered(env, path, env.disk.remove_directory(&name)).await?,
+            false => answered(env, path, env.disk.remove(&name)).await?,
         }
     }
-    slots
+    answered(env, path, env.disk.sync_directory(path)).await
+}
+
+async fn is_refilling(env: &Env, path: &Path) -> Result<bool, DrivesError> {
+    let entries = answered(env, path, env.disk.list(path)).await?;
+    Ok(entries.iter().any(|entry| entry.name == REFILL_FILE))
+}
+
+/// What a drive answers to a step of its preparation.
+async fn answered<T>(
+    env: &Env,
+    drive: &Path,
+    step: impl Future<Output = std::io::Result<T>>,
+) -> Result<T, DrivesError> {
+    let path = || drive.to_owned();
+    let answer = survey::in_time(env, step).await.ok_or_else(|| DrivesError::Silent { path: path() })?;
+    answer.map_err(|error| DrivesError::Prepare { path: path(), reason: error.to_string() })
 }

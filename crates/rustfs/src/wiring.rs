@@ -6,11 +6,10 @@
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-use blob::{BlobOpenError, BlobOptions, Blobs, DrivePlace, DriveState, DriveStatus, SetDrives};
+use blob::{BlobOpenError, BlobOptions, Blobs, DrivePlace, DriveState, SetDrives};
 use bytes::Bytes;
-use env::{Clock, Env};
+use env::Env;
 use http::{Request, Response};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
@@ -28,9 +27,6 @@ use crate::drives::{Drives, DrivesError};
 use crate::health::{self, Question, StoreHealth};
 use crate::listener::Respond;
 use crate::memory::MetadataShare;
-
-/// How long metadata is waited for when it is closed.
-const CLOSE_WAIT: Duration = Duration::from_secs(30);
 
 /// How often sessions are looked at whose time is over. They end by themselves; this gives their room back.
 const SESSIONS_LOOKED_AT_EVERY: Duration = Duration::from_secs(5 * 60);
@@ -57,7 +53,6 @@ pub enum OpenError {
 
 /// Everything below the front: records, bytes, objects over both, and workers. The simulation runs exactly this.
 pub struct Storage {
-    clock: Arc<dyn Clock>,
     meta: Arc<Meta>,
     blobs: Blobs,
     objects: Objects,
@@ -140,7 +135,7 @@ impl Storage {
         drives.finish(env).await?;
         let objects = Objects::new(env.clone(), Arc::clone(&meta), blobs.clone(), objects);
         let workers = worker::start_with(env, &objects, scrub);
-        Ok(Storage { clock: Arc::clone(&env.clock), meta, blobs, objects, workers })
+        Ok(Storage { meta, blobs, objects, workers })
     }
 
     /// What requests are carried out by.
@@ -154,24 +149,15 @@ impl Storage {
     pub async fn close(self) {
         self.workers.stop().await;
         self.blobs.close().await;
-        if env::within(&*self.clock, CLOSE_WAIT, self.meta.close()).await.is_none() {
+        for directory in self.meta.close().await {
+            let drive = directory.parent().unwrap_or(&directory).display();
             warn!(
-                drives = silent_drives(&self.blobs).await,
-                waited_seconds = CLOSE_WAIT.as_secs(),
-                "the metadata of a drive can't be closed, as the drive does not answer: the next start recovers it. \
-                 Look at the device and at what the kernel says of it"
+                %drive,
+                "the metadata of the drive can't be closed, as the drive does not answer: the next start recovers it. Look \
+                 at the device and at what the kernel says of it"
             );
         }
     }
-}
-
-/// The drives that do not answer, by their folders.
-async fn silent_drives(blobs: &Blobs) -> String {
-    let is_silent = |drive: &DriveStatus| matches!(drive.state, DriveState::Silent { .. });
-    let drives = blobs.drives().await;
-    let paths = drives.iter().filter(|drive| is_silent(drive)).filter_map(|drive| drive.path.as_deref());
-    let names: Vec<String> = paths.map(|path| path.display().to_string()).collect();
-    if names.is_empty() { "not known".to_owned() } else { names.join(", ") }
 }
 
 /// How the front serves, checked before anything is opened.

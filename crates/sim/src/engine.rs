@@ -8,7 +8,10 @@ use bytes::Bytes;
 use env::Env;
 use meta::EngineFactory;
 use meta::engine::tree::{TreeEngine, TreeOptions};
-use meta::engine::{Engine, EngineBatch, EngineError, EngineSnapshot, EngineStatistics, KeyRange, Visit};
+use meta::engine::{
+    Engine, EngineBatch, EngineCheck, EngineError, EngineSnapshot, EngineStatistics, FoundDamage, KeyRange,
+    Visit,
+};
 use model::ids::{DriveId, PartitionId};
 
 /// Rows go to a file after some dozens of batches.
@@ -85,6 +88,14 @@ impl Engine for WatchedEngine {
 
     fn keyspaces(&self) -> Result<Vec<PartitionId>, EngineError> {
         self.inner.keyspaces()
+    }
+
+    fn check(&self) -> Option<Box<dyn EngineCheck>> {
+        self.inner.check()
+    }
+
+    fn rewrite(&self, found: &[FoundDamage]) -> Result<Vec<PartitionId>, EngineError> {
+        self.inner.rewrite(found)
     }
 
     fn statistics(&self) -> Result<EngineStatistics, EngineError> {

@@ -25,6 +25,7 @@ mod refill;
 mod runner;
 mod scrub;
 mod scrub_board;
+mod scrub_rows;
 mod scrub_state;
 mod sweep;
 

@@ -1,7 +1,8 @@
-//! Reads every shard of every drive now and then, and heals what is not as it was written.
+//! Reads every shard and all rows of every drive now and then, and heals what is not as it was written.
 //!
-//! A run of a drive goes through its segments, then its shard files, then the records: these tell which shards should be there
-//! and are not. What is found is healed at once; what can't be is queued, as if a reader had found it.
+//! A run of a drive goes through its segments, then its shard files, then the files that hold its rows of metadata, then the
+//! records: these tell which shards should be there and are not. What is found is healed at once; what can't be is queued,
+//! as if a reader had found it.
 //!
 //! Invariants:
 //! - The place a run has come to is kept on the drive itself, in the file `scrub`: a start goes on from there, a segment or a
@@ -24,6 +25,7 @@ use object::{BlobsCursor, ObjectError, Objects};
 use tracing::{debug, info, warn};
 
 use crate::scrub_board::{ScrubBoard, ScrubStatus};
+use crate::scrub_rows::{LOOK_REST, Next, RowsWalk};
 use crate::scrub_state::{Position, ScrubState};
 use crate::{Progress, Worker};
 
@@ -80,6 +82,7 @@ struct Run {
     path: PathBuf,
     state: ScrubState,
     walk: Option<DriveScrub>,
+    rows: Option<RowsWalk>,
     /// Blobs with a bad shard here that no other shard could tell.
     untold: HashSet<BlobId>,
     /// Blobs whose bad shard here was counted, and whether as healed.
@@ -193,6 +196,7 @@ impl Scrub {
     async fn advance(&self, run: &mut Run) -> Result<StepRead, ObjectError> {
         let read = match run.state.position.clone() {
             Position::Drive(cursor) => self.read(run, cursor).await,
+            Position::Rows => self.rows(run).await?,
             Position::Records { partition, cursor } => self.records(run, partition, cursor).await?,
         };
         run.state.read_bytes += read.bytes;
@@ -239,9 +243,46 @@ impl Scrub {
         self.rewrite_segments(run, cursor, step.is_last).await;
         if step.is_last {
             run.walk = None;
-            run.state.position = Position::first_records();
+            run.state.position = Position::Rows;
         }
         StepRead { bytes: step.read_bytes, rest: step.rest, healed }
+    }
+
+    /// Reads on in the files of the drive's metadata, then waits until what is damaged there is healed.
+    async fn rows(&self, run: &mut Run) -> Result<StepRead, ObjectError> {
+        let (meta, place) = (self.objects.meta(), run.place);
+        let set = meta.map().sets.get(usize::from(place.set));
+        let drive = set.and_then(|set| set.get(usize::from(place.slot))).copied();
+        if run.rows.is_none() {
+            run.rows = drive.and_then(|drive| meta.check_rows(drive)).map(RowsWalk::new);
+        }
+        let mut step = StepRead { bytes: 0, rest: Duration::ZERO, healed: Vec::new() };
+        let (Some(drive), Some(walk)) = (drive, &mut run.rows) else {
+            run.state.position = Position::first_records();
+            return Ok(step);
+        };
+        run.state.healed += walk.count_healed();
+        match walk.next() {
+            Next::Read => {
+                let (read, rest) = self.objects.blobs().paced(place, walk.check.step(BYTES_PER_STEP)).await;
+                (step.bytes, step.rest) = (read.read_bytes, rest);
+                for damage in &read.found {
+                    warn!(drive = %run.path.display(), damage = %damage.damage, "found damaged metadata");
+                }
+                run.state.found += read.found.len() as u64;
+                walk.note(read.found, read.is_last);
+            }
+            Next::Heal(damaged) => {
+                meta.heal_rows(drive, &damaged).await?;
+                step.rest = LOOK_REST;
+            }
+            Next::End(left) => {
+                run.tell_rows_left(left);
+                run.rows = None;
+                run.state.position = Position::first_records();
+            }
+        }
+        Ok(step)
     }
 
     async fn heal_all(&self, run: &mut Run, shards: Vec<(BlobId, u8, FaultKind)>) -> Vec<Healed> {
@@ -360,6 +401,7 @@ impl Run {
             path,
             state,
             walk: None,
+            rows: None,
             untold: HashSet::new(),
             counted: HashMap::new(),
             bad_segments: Vec::new(),
@@ -429,6 +471,17 @@ impl Run {
             ScrubFault::Segment { number, kind } => {
                 warn!(%drive, segment = number, reason = %kind, "found a bad segment");
             }
+        }
+    }
+
+    /// Tells the log of damaged metadata that was not healed.
+    fn tell_rows_left(&self, left: usize) {
+        if left > 0 {
+            warn!(
+                drive = %self.path.display(), left,
+                "damaged metadata of the drive is not healed: another drive that has it whole must be there. Bring back \
+                 missing drives, or replace this one; where there is no other, `rustfs inspect` tells what is damaged"
+            );
         }
     }
 

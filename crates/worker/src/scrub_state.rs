@@ -16,6 +16,8 @@ use object::BlobsCursor;
 /// Name of the file.
 const SCRUB_FILE: &str = "scrub";
 const FIRST_LINE: &str = "rustfs scrub 1";
+/// [`Position::Rows`] as it is kept.
+const ROWS: &str = "rows";
 /// The longest key, as hexadecimal digits, with room for the other lines.
 const FILE_BYTES_MAX: usize = 16 << 10;
 
@@ -24,6 +26,8 @@ const FILE_BYTES_MAX: usize = 16 << 10;
 pub enum Position {
     /// In what lies on the drive.
     Drive(ScrubCursor),
+    /// In the files that hold the rows of metadata on the drive.
+    Rows,
     /// In the records that refer to what should lie on it.
     Records {
         /// Of which partition.
@@ -48,7 +52,7 @@ pub struct ScrubState {
     pub read_bytes: u64,
     /// Shards looked at.
     pub shards: u64,
-    /// Shards and segments that were missing or damaged.
+    /// Shards, segments, and leaves of rows that were missing or damaged.
     pub found: u64,
     /// Those of them that are whole again.
     pub healed: u64,
@@ -80,6 +84,7 @@ impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (partition, kind, key) = match self {
             Position::Drive(cursor) => return cursor.fmt(f),
+            Position::Rows => return f.write_str(ROWS),
             Position::Records { partition, cursor: BlobsCursor::Objects(key) } => (partition, "objects", key),
             Position::Records { partition, cursor: BlobsCursor::Parts(key) } => (partition, "parts", key),
         };
@@ -92,6 +97,9 @@ impl Position {
     fn parse(text: &str) -> Option<Self> {
         if let Ok(cursor) = text.parse() {
             return Some(Position::Drive(cursor));
+        }
+        if text == ROWS {
+            return Some(Position::Rows);
         }
         let mut words = text.split(' ');
         let (kind, partition, hex) = (words.next()?, words.next()?.parse().ok()?, words.next()?);
@@ -180,6 +188,7 @@ mod tests {
         for position in [
             Position::Drive(ScrubCursor::start()),
             Position::Drive("folder 65535".parse().unwrap()),
+            Position::Rows,
             records(BlobsCursor::Objects(Vec::new())),
             records(BlobsCursor::Parts(vec![0, 255, 16])),
         ] {

@@ -11,6 +11,7 @@ use env::Env;
 use env::simulated::Simulation;
 use meta::engine::Engine;
 use meta::engine::memory::MemoryEngineStore;
+use meta::engine::tree::{TreeEngine, TreeOptions};
 use meta::{Meta, MetaDrive, MetaOptions};
 use model::blob::BlobRef;
 use model::ids::{BlobId, DriveId, PartitionId, StoreId};
@@ -25,6 +26,7 @@ mod heal;
 mod reclaim;
 mod refill;
 mod rest;
+mod scrub_rows;
 mod silent;
 mod sweep;
 
@@ -38,6 +40,8 @@ struct Store {
     engines: Vec<MemoryEngineStore>,
     /// The slot whose drive took another one's place.
     refilling: Option<usize>,
+    /// Rows are in files on the drives, as in a server, and not in memory.
+    has_row_files: bool,
 }
 
 impl Store {
@@ -55,7 +59,7 @@ impl Store {
         let mut simulation = Simulation::with_drives(seed, drives, 1 << 30);
         simulation.set_life_max(Duration::from_secs(24 * 3600));
         let engines = (0..drives).map(|_| MemoryEngineStore::default()).collect();
-        Store { simulation, map, engines, refilling: None }
+        Store { simulation, map, engines, refilling: None, has_row_files: false }
     }
 
     /// One life with all drives.
@@ -83,7 +87,12 @@ impl Store {
             refilling: self.refilling == Some(*slot),
         };
         let (engines, ids) = (self.engines.clone(), self.map.sets[0].clone());
-        let factory = Arc::new(move |_: &Env, id: DriveId, _: &std::path::Path| {
+        let has_row_files = self.has_row_files;
+        let factory = Arc::new(move |env: &Env, id: DriveId, path: &std::path::Path| {
+            if has_row_files {
+                let options = TreeOptions { cache_bytes: 64 << 10, memtable_bytes: 32 << 10 };
+                return Ok(Arc::new(TreeEngine::open(env, id, path, options)?) as Arc<dyn Engine>);
+            }
             let slot = ids.iter().position(|drive| *drive == id).unwrap();
             let engine: Arc<dyn Engine> = Arc::new(engines[slot].open());
             Ok(engine)

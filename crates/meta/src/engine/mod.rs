@@ -13,6 +13,7 @@
 use std::ops::{Bound, ControlFlow};
 
 use bytes::Bytes;
+use env::BoxFuture;
 use model::ids::PartitionId;
 
 mod batch;
@@ -129,6 +130,20 @@ pub trait Engine: Send + Sync {
     /// Where the drive can't be read.
     fn keyspaces(&self) -> Result<Vec<PartitionId>, EngineError>;
 
+    /// Begins to read everything that holds its rows, while it is in use; `None` where that can't be told from outside.
+    fn check(&self) -> Option<Box<dyn EngineCheck>> {
+        None
+    }
+
+    /// Writes anew what was found damaged, where the rows themselves can still be read. Gives the keyspaces of which they
+    /// can't. Takes as long as reading and writing those keyspaces: not for a drive's own thread.
+    ///
+    /// # Errors
+    /// Where the engine is poisoned or the drive fails to write.
+    fn rewrite(&self, _found: &[FoundDamage]) -> Result<Vec<PartitionId>, EngineError> {
+        Ok(Vec::new())
+    }
+
     /// What it takes up.
     ///
     /// # Errors
@@ -156,6 +171,42 @@ pub trait EngineSnapshot: Send {
     /// # Errors
     /// Where the drive can't be read or holds damaged data; some keys may have been visited.
     fn scan(&self, range: KeyRange<'_>, visit: &mut Visit<'_>) -> Result<(), EngineError>;
+}
+
+/// A walk over everything that holds an engine's rows, by which it is found whether they still are what was written.
+///
+/// # Obligations
+/// - It is the drive that is asked, past the page cache.
+/// - What can't be read is found as what is damaged. What the engine no longer needs by then is nothing that is found.
+/// - Memory is bounded by the longest row.
+pub trait EngineCheck: Send + Sync {
+    /// Reads on until so many bytes were read, or a little more.
+    fn step(&mut self, limit_bytes: u64) -> BoxFuture<'_, CheckStep>;
+
+    /// Whether the engine still needs what was found damaged: it goes when its rows are written anew or replaced.
+    fn is_left(&self, found: &FoundDamage) -> bool;
+}
+
+/// What a step of an [`EngineCheck`] came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CheckStep {
+    /// Bytes read.
+    pub read_bytes: u64,
+    /// What is damaged.
+    pub found: Vec<FoundDamage>,
+    /// Whether all was read.
+    pub is_last: bool,
+}
+
+/// Something of an engine that is not as it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundDamage {
+    /// Where, for people.
+    pub damage: tree::Damage,
+    /// The file of rows; `None`: what names the files.
+    pub(crate) file: Option<u64>,
+    /// The leaf in it; `None`: what tells of the leaves.
+    pub(crate) leaf: Option<u32>,
 }
 
 /// What an engine takes up.

@@ -145,23 +145,29 @@ impl Taken {
     pub(super) async fn give_back(self, env: &Env) {
         for lock in &self.made_locks {
             // What can't be removed does no harm: a lock file alone counts as nothing.
-            let _ = env.disk.remove(lock).await;
+            let _ = in_time(env, env.disk.remove(lock)).await;
         }
         for folder in &self.made_folders {
-            let empty = env.disk.list(folder).await.is_ok_and(|entries| entries.is_empty());
+            let empty = in_time(env, env.disk.list(folder)).await.is_ok_and(|entries| entries.is_empty());
             if empty {
-                let _ = env.disk.remove_directory(folder).await;
+                let _ = in_time(env, env.disk.remove_directory(folder)).await;
             }
         }
     }
 }
 
 async fn make_folder(env: &Env, path: &Path) -> io::Result<()> {
-    env.disk.create_directories(path).await?;
+    in_time(env, env.disk.create_directories(path)).await?;
     match path.parent() {
-        Some(above) => env.disk.sync_directory(above).await,
+        Some(above) => in_time(env, env.disk.sync_directory(above)).await,
         None => Ok(()),
     }
+}
+
+/// As [`survey::in_time`], for what fails.
+async fn in_time<T>(env: &Env, answer: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    let answer = survey::in_time(env, answer).await;
+    answer.unwrap_or_else(|| Err(io::Error::other(survey::does_not_answer())))
 }
 
 enum LockError {
@@ -207,8 +213,7 @@ fn is_full(error: &io::Error) -> bool {
 
 /// Writes a file, syncs it and removes it.
 async fn probe_in_time(env: &Env, drive: &Path) -> io::Result<()> {
-    let probed = survey::in_time(env, probe(env, drive)).await;
-    probed.unwrap_or_else(|| Err(io::Error::other(survey::does_not_answer())))
+    in_time(env, probe(env, drive)).await
 }
 
 async fn probe(env: &Env, drive: &Path) -> io::Result<()> {

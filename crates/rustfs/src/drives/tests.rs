@@ -274,3 +274,61 @@ fn a_drive_that_hangs_is_left_out_of_the_start_and_taken_by_the_next_one() {
         assert_eq!(started(&simulation, 4).unwrap().missing_count(), 0);
     }
 }
+
+#[test]
+fn a_drive_that_hangs_while_formats_are_brought_up_is_left_out() {
+    // Another drive was replaced, so every format is written; the hang comes at each operation of the start.
+    for nth in 1.. {
+        let simulation = simulation(nth, 4);
+        started(&simulation, 4).unwrap();
+        let disks = simulation.disks().clone();
+        disks.replace_with_empty("d3");
+        let (seconds, has_struck, missing, warnings) = simulation
+            .run(async |env| {
+                disks.mishap_at(nth, Mishap::StallUntilResumed);
+                let begun = env.clock.monotonic();
+                let drives = Drives::prepare(&env, &paths(4), Choices::default()).await.unwrap();
+                let took = env.clock.monotonic() - begun;
+                (took.as_secs(), !disks.disarm_mishap(), drives.missing_count(), drives.warnings.join("\n"))
+            })
+            .finished();
+        if !has_struck {
+            assert!(nth > 40, "{nth}");
+            return;
+        }
+        for drive in ["d1", "d2", "d3", "d4"] {
+            disks.resume(drive);
+        }
+        assert!(seconds <= 150, "{seconds} s, stalled at {nth}");
+        assert_eq!(missing, usize::from(seconds >= 30), "stalled at {nth}: {warnings}");
+        let after = started(&simulation, 4).unwrap();
+        assert_eq!((after.missing_count(), after.refilling), (0, vec![Slot { set: 0, slot: 2 }]), "{nth}");
+    }
+}
+
+#[test]
+fn a_drive_whose_folder_can_not_be_listed_is_left_out_and_not_taken_for_a_filled_one() {
+    // The last listing of each drive asks whether it is being refilled.
+    let simulation = simulation(12, 4);
+    started(&simulation, 4).unwrap();
+    simulation.disks().replace_with_empty("d2");
+    started(&simulation, 4).unwrap();
+    let disks = simulation.disks().clone();
+    let listed = |after| env::simulated::Fault {
+        action: env::simulated::DiskAction::Read,
+        under: PathBuf::from("/d2"),
+        after,
+        times: 1,
+        failure: env::simulated::Failure::Input,
+    };
+    let mut outcomes = Vec::new();
+    for after in 0..8 {
+        disks.fail(listed(after));
+        let drives = started(&simulation, 4).unwrap();
+        disks.clear_faults();
+        outcomes.push((drives.missing_count(), drives.refilling.len()));
+    }
+    // With the fault or without: it is known to be refilled, or not there.
+    assert!(outcomes.iter().all(|outcome| [(1, 0), (0, 1)].contains(outcome)), "{outcomes:?}");
+    assert!(outcomes.contains(&(0, 1)), "{outcomes:?}");
+}

@@ -3,7 +3,7 @@
 //! - What all keys of a block begin with stands in it once.
 //! - A block that was parsed gives every row without another check of its own: places out of bounds give none.
 //! - A sealed block proves that it belongs where it lies: its checksum is seeded with its file's salt and its offset.
-//!   `docs/formats/tree.md` draws it.
+//!   `docs/formats/engine.md` draws it.
 
 use bytes::Bytes;
 use xxhash_rust::xxh3::xxh3_64_with_seed;

@@ -2,7 +2,7 @@
 //!
 //! - A leaf holds sorted rows of one keyspace, with an index of its blocks and a filter of its keys. Leaves of a file are
 //!   in order of keyspace and key, and do not overlap.
-//! - Everything in a file is sealed with the file's salt and its own offset; `docs/formats/tree.md` draws it.
+//! - Everything in a file is sealed with the file's salt and its own offset; `docs/formats/engine.md` draws it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ const VERSION: u32 = 1;
 /// Bytes of the head: magic, version, reserved, drive, number, salt, checksum.
 pub(super) const HEAD_BYTES: usize = 8 + 4 + 4 + 16 + 8 + 8 + 8;
 /// Bytes of the tail: magic, place of the directory (offset, length), reserved, checksum.
-const TAIL_BYTES: usize = 8 + 8 + 4 + 4 + 8;
+pub(super) const TAIL_BYTES: usize = 8 + 8 + 4 + 4 + 8;
 
 /// Where something sealed lies in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -280,10 +280,7 @@ impl RowFile {
     }
 
     fn read_directory(&self) -> Result<Vec<Leaf>, FileFault> {
-        let at = self.size_bytes.saturating_sub(TAIL_BYTES as u64);
-        let tail = self.file.read_at(at, TAIL_BYTES)?;
-        let place = parse_tail(&tail, seed(self.salt, at)).filter(|place| place.end() == at);
-        let place = place.ok_or_else(|| damaged(&self.path, at, "its end is damaged or missing"))?;
+        let place = self.directory_place(&self.file.read_at(self.tail_at(), TAIL_BYTES)?)?;
         let directory = Directory::decode(&self.read(place)?)
             .map_err(|error| damaged(&self.path, place.offset, &error.to_string()))?;
         let ends = |leaf: &Leaf| leaf.filter.end() <= place.offset;
@@ -316,6 +313,49 @@ impl RowFile {
         Ok(block.ok_or_else(|| self.damage(place))?)
     }
 
+    /// Whether this is the head of the file.
+    pub(super) fn check_head(&self, drive: DriveId, head: &[u8]) -> Result<(), Damage> {
+        let is_ours = parse_head(head) == Some((Identity { drive, number: self.number }, self.salt));
+        is_ours.then_some(()).ok_or_else(|| damaged(&self.path, 0, "its head is damaged"))
+    }
+
+    /// Where the tail lies.
+    pub(super) fn tail_at(&self) -> u64 {
+        self.size_bytes.saturating_sub(TAIL_BYTES as u64)
+    }
+
+    /// Where the directory lies, as the tail says.
+    pub(super) fn directory_place(&self, tail: &[u8]) -> Result<Place, Damage> {
+        let at = self.tail_at();
+        let place = parse_tail(tail, seed(self.salt, at)).filter(|place| place.end() == at);
+        place.ok_or_else(|| damaged(&self.path, at, "its end is damaged or missing"))
+    }
+
+    /// Whether this is the directory of the file.
+    pub(super) fn check_directory(&self, place: Place, sealed: &Bytes) -> Result<(), Damage> {
+        let directory = Directory::decode(&self.unseal(place, sealed)?);
+        let is_ours = directory.is_ok_and(|directory| directory.0 == self.leaves);
+        is_ours.then_some(()).ok_or_else(|| damaged(&self.path, place.offset, "its directory is damaged"))
+    }
+
+    /// Checks all of a leaf, whose bytes have been read: blocks, index and filter.
+    pub(super) fn check_leaf(&self, leaf: &Leaf, bytes: &Bytes) -> Result<(), FileFault> {
+        let sealed_at = |place: Place| {
+            let start = place.offset.saturating_sub(leaf.start).min(bytes.len() as u64) as usize;
+            let end = place.end().saturating_sub(leaf.start).min(bytes.len() as u64) as usize;
+            bytes.slice(start..end.max(start))
+        };
+        self.unseal(leaf.filter, &sealed_at(leaf.filter))?;
+        let index = self.block_in(leaf.index, &sealed_at(leaf.index))?;
+        for at in 0..index.len() {
+            let place = index.row(at).and_then(|(_, place)| decode_place(place?));
+            let place = place.filter(|place| place.offset >= leaf.start && place.end() <= leaf.index.offset);
+            let place = place.ok_or_else(|| self.damage(leaf.index))?;
+            self.block_in(place, &sealed_at(place))?;
+        }
+        Ok(())
+    }
+
     /// What is wrong at a place.
     pub(super) fn damage(&self, place: Place) -> Damage {
         damaged(&self.path, place.offset, "rows are damaged")
@@ -339,7 +379,9 @@ pub(super) fn encode_place(place: Place) -> [u8; 12] {
 pub(super) fn decode_place(bytes: &[u8]) -> Option<Place> {
     let (offset, len) = bytes.split_first_chunk::<8>()?;
     let len = len.try_into().ok()?;
-    Some(Place { offset: u64::from_le_bytes(*offset), len_bytes: u32::from_le_bytes(len) })
+    let offset = u64::from_le_bytes(*offset);
+    let len_bytes = u32::from_le_bytes(len);
+    offset.checked_add(len_bytes.into()).map(|_| Place { offset, len_bytes })
 }
 
 fn parse_head(head: &[u8]) -> Option<(Identity, u64)> {
@@ -359,6 +401,5 @@ fn parse_tail(tail: &[u8], seed: u64) -> Option<Place> {
     if xxh3_64_with_seed(covered, seed) != u64::from_le_bytes(checksum.try_into().ok()?) {
         return None;
     }
-    let place = decode_place(covered.strip_prefix(TAIL_MAGIC)?.get(..12)?)?;
-    place.offset.checked_add(place.len_bytes.into()).map(|_| place)
+    decode_place(covered.strip_prefix(TAIL_MAGIC)?.get(..12)?)
 }

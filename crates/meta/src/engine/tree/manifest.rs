@@ -10,7 +10,7 @@ use model::ids::{DriveId, PartitionId};
 use model::record::{Decoder, Encoder, NoPrevious, Record, RecordError};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::damage::damaged;
+use super::damage::{Damage, damaged};
 use super::file::FileFault;
 
 /// The name of the manifest.
@@ -101,15 +101,22 @@ impl Manifest {
         if len > MANIFEST_BYTES_MAX {
             return Err(damaged(&path, 0, "it is longer than any manifest").into());
         }
-        let bytes = file.read_at(0, len as usize)?;
-        let Some((found, record)) = parse(&bytes) else {
-            return Err(damaged(&path, 0, "its checksum is wrong, or it is of a newer release").into());
+        Manifest::parse(&path, &file.read_at(0, len as usize)?, drive).map(Some).map_err(FileFault::from)
+    }
+
+    /// What is wrong with the bytes of a manifest, if anything is.
+    pub(super) fn check(path: &Path, bytes: &[u8], drive: DriveId) -> Result<(), Damage> {
+        Manifest::parse(path, bytes, drive).map(drop)
+    }
+
+    fn parse(path: &Path, bytes: &[u8], drive: DriveId) -> Result<Manifest, Damage> {
+        let Some((found, record)) = parse(bytes) else {
+            return Err(damaged(path, 0, "its checksum is wrong, or it is of a newer release"));
         };
         if found != drive {
-            return Err(damaged(&path, 0, &format!("it is that of drive {found}")).into());
+            return Err(damaged(path, 0, &format!("it is that of drive {found}")));
         }
-        let manifest = Manifest::decode(record);
-        manifest.map(Some).map_err(|error| damaged(&path, 0, &error.to_string()).into())
+        Manifest::decode(record).map_err(|error| damaged(path, 0, &error.to_string()))
     }
 
     /// Replaces the manifest; durable when it returns, together with the names of files in the directory.

@@ -12,7 +12,7 @@
 //!   it any more.
 //! - What fails while writing poisons the engine; what fails while reading does not.
 //!
-//! `docs/formats/tree.md` has the files to the byte.
+//! `docs/formats/engine.md` has the files to the byte.
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -22,7 +22,10 @@ use bytes::Bytes;
 use env::Env;
 use model::ids::{DriveId, PartitionId};
 
-use super::{Engine, EngineBatch, EngineError, EngineSnapshot, EngineStatistics, KeyRange, Visit};
+use super::{
+    Engine, EngineBatch, EngineCheck, EngineError, EngineSnapshot, EngineStatistics, FoundDamage, KeyRange,
+    Visit,
+};
 
 mod block;
 mod cache;
@@ -37,6 +40,7 @@ mod manifest;
 mod memtable;
 mod merge;
 mod run;
+mod scrub;
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -159,6 +163,14 @@ impl Engine for TreeEngine {
 
     fn keyspaces(&self) -> Result<Vec<PartitionId>, EngineError> {
         self.core.keyspaces()
+    }
+
+    fn check(&self) -> Option<Box<dyn EngineCheck>> {
+        Some(Box::new(scrub::TreeCheck::new(Arc::clone(&self.core))))
+    }
+
+    fn rewrite(&self, found: &[FoundDamage]) -> Result<Vec<PartitionId>, EngineError> {
+        self.core.rewrite(found)
     }
 
     fn statistics(&self) -> Result<EngineStatistics, EngineError> {

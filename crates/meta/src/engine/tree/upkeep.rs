@@ -1,6 +1,7 @@
 //! What goes on beside readers and the writer: frozen memtables become files, files are merged, and what nobody needs is
 //! removed.
 
+use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,7 +17,7 @@ use super::memtable::{MemoryCursor, Memtable};
 use super::merge::{Merge, Source};
 use super::run::{Blocks, Run, RunCursor};
 use super::version::{Edit, Version};
-use crate::engine::EngineError;
+use crate::engine::{EngineError, FoundDamage};
 
 impl Core {
     pub(super) fn maintain_beside(self: &Arc<Self>) {
@@ -174,6 +175,43 @@ impl Core {
         let (count, removed) = (runs.len(), runs.iter().map(|run| run.removed).sum::<u64>());
         drop(state);
         if count > 1 || removed > 0 { self.merge(keyspace, count) } else { Ok(()) }
+    }
+
+    /// See [`crate::engine::Engine::rewrite`]. What is written anew is whole keyspaces: a merge reads neither filters nor what
+    /// tells of leaves, so it takes along what can be read.
+    pub(super) fn rewrite(&self, found: &[FoundDamage]) -> Result<Vec<PartitionId>, EngineError> {
+        let version = Arc::clone(&self.state().version);
+        let needing = |found: &FoundDamage| Some(version.needing(found.file?, found.leaf));
+        let damaged: BTreeSet<PartitionId> = found.iter().filter_map(needing).flatten().collect();
+        drop(version);
+        let mut unreadable = Vec::new();
+        for keyspace in damaged {
+            let _compacting = self.compacting.lock();
+            self.check_writable()?;
+            let count = self.state().version.runs(keyspace).len();
+            match self.merge(keyspace, count) {
+                Err(failure) if self.is_unreadable(&failure) => unreadable.push(keyspace),
+                other => other?,
+            }
+        }
+        if found.iter().any(|found| found.file.is_none()) {
+            self.commit(&Edit::Same, None)?;
+        }
+        Ok(unreadable)
+    }
+
+    /// Whether it is reading that failed, and not for want of room or on writing, which poisons.
+    fn is_unreadable(&self, failure: &EngineError) -> bool {
+        let EngineError::Failed { source, .. } = failure else {
+            return false;
+        };
+        match source.downcast_ref::<FileFault>() {
+            Some(FileFault::Damage(_)) => true,
+            Some(FileFault::Io(error)) => {
+                error.kind() != std::io::ErrorKind::StorageFull && self.check_writable().is_ok()
+            }
+            None => false,
+        }
     }
 
     /// Merges the newest runs of a keyspace into one. Whoever calls holds `compacting`.

@@ -31,6 +31,8 @@ pub(super) enum Edit {
     Merged(PartitionId, Vec<u64>, Vec<Arc<RowFile>>),
     /// A keyspace is gone.
     Dropped(PartitionId),
+    /// Nothing changes: the manifest is written anew.
+    Same,
 }
 
 impl Version {
@@ -85,6 +87,7 @@ impl Version {
                 runs.splice(at..at, run_of(*keyspace, files, next_run));
             }
             Edit::Dropped(keyspace) => drop(version.keyspaces.remove(keyspace)),
+            Edit::Same => {}
         }
         version
     }
@@ -128,6 +131,19 @@ impl Version {
     pub(super) fn files(&self) -> BTreeMap<u64, Arc<RowFile>> {
         let pieces = self.keyspaces.values().flatten().flat_map(|run| &run.pieces);
         pieces.map(|(piece, file)| (piece.file, Arc::clone(file))).collect()
+    }
+}
+
+impl Version {
+    /// The keyspaces that need a file, or one leaf of it.
+    pub(super) fn needing(&self, file: u64, leaf: Option<u32>) -> Vec<PartitionId> {
+        let is_it = |piece: &Piece| {
+            let leaves = piece.first..piece.first.saturating_add(piece.count);
+            piece.file == file && leaf.is_none_or(|leaf| leaves.contains(&leaf))
+        };
+        let needs =
+            |runs: &[Arc<Run>]| runs.iter().flat_map(|run| &run.pieces).any(|(piece, _)| is_it(piece));
+        self.keyspaces().filter(|(_, runs)| needs(runs)).map(|(keyspace, _)| keyspace).collect()
     }
 }
 
