@@ -17,6 +17,7 @@ use tracing::{error, info, warn};
 
 use crate::engine::{Engine, EngineBatch, EngineSnapshot};
 use crate::error::DriveFailure;
+use crate::filling::Filled;
 use crate::log::{LogBatch, LogPosition, RaftLog};
 use crate::raft::fate::{Fate, FateReply};
 use crate::raft::group::{Answer, Group, Reply};
@@ -75,7 +76,9 @@ pub(crate) enum Event {
     Persisted(Vec<(PartitionId, u64)>),
     /// Stand for election of this partition now.
     Campaign(PartitionId),
-    /// A row of this partition could not be read: let another replica lead, whose rows are its own.
+    /// The rows of a snapshot were put beside those of a replica, or could not be.
+    Filled(Box<Filled>),
+    /// A row of this partition could not be read: let another replica lead, and fill this one from it.
     Unreadable(PartitionId),
     /// Finish and end.
     Stop,
@@ -156,7 +159,7 @@ impl DriveLoop {
                 }
             }
             for event in taken.drain(..) {
-                self.take(event);
+                self.take(event)?;
             }
             while self.react().await? {}
             self.purge();
@@ -164,7 +167,7 @@ impl DriveLoop {
         Ok(())
     }
 
-    fn group(&mut self, partition: PartitionId) -> Option<&mut Group> {
+    pub(crate) fn group(&mut self, partition: PartitionId) -> Option<&mut Group> {
         self.groups.get_mut(usize::from(partition.0)).and_then(Option::as_mut)
     }
 
@@ -179,7 +182,7 @@ impl DriveLoop {
         }
     }
 
-    fn take(&mut self, event: Event) {
+    fn take(&mut self, event: Event) -> Result<(), DriveFailure> {
         match event {
             Event::Propose { partition, command, reply, place } => {
                 let now = self.env.clock.now();
@@ -195,8 +198,10 @@ impl DriveLoop {
             },
             Event::Message(envelope) => {
                 let Envelope { partition, message, snapshot } = *envelope;
-                if let Some(group) = self.group(partition) {
-                    group.step(message, snapshot);
+                if let Some(rows) = snapshot {
+                    self.begin_filling(partition, message, rows);
+                } else if let Some(group) = self.group(partition) {
+                    group.step(message);
                 }
                 self.turn.touched.push(partition);
             }
@@ -212,19 +217,24 @@ impl DriveLoop {
                 }
                 self.turn.touched.push(partition);
             }
+            Event::Filled(filled) => {
+                self.turn.touched.push(filled.partition());
+                self.filled(*filled)?;
+            }
             Event::Unreadable(partition) => {
                 let drive = self.drive;
-                if let Some(to) = self.group(partition).and_then(Group::hand_over) {
+                if let Some(to) = self.group(partition).and_then(Group::unreadable) {
                     warn!(
                         %drive, %partition, to,
-                        "rows of the partition can't be read on this drive: another one leads it from now on. Check the \
-                         drive; if its data is damaged, replace it"
+                        "rows of the partition can't be read on this drive: another one leads it from now on, and this one is \
+                         filled from that one. Check the drive"
                     );
                 }
                 self.turn.touched.push(partition);
             }
             Event::Stop => self.turn.stopping = true,
         }
+        Ok(())
     }
 
     /// One round of raft's decisions for the groups that were touched; false when nothing was left to do.
@@ -273,10 +283,9 @@ impl DriveLoop {
         let Some(group) = self.group(partition) else {
             return Ok(());
         };
-        let rows = group.incoming.take().filter(|(of, _)| *of == index).map(|(_, rows)| rows);
-        let rows = rows.ok_or_else(|| failed(crate::machine::ApplyError::Snapshot { partition }))?;
-        let applied = snapshot::install(&engine, partition, &*rows).map_err(failed)?;
-        assert_eq!(applied.index, index, "the rows of a snapshot are those of its index");
+        let applied = group.incoming.take().filter(|applied| applied.index == index);
+        let applied = applied.ok_or_else(|| failed(crate::machine::ApplyError::Snapshot { partition }))?;
+        engine.exchange(partition);
         let position = LogPosition { index, term: applied.term };
         info!(%drive, %partition, index, "partition filled from another drive");
         group.restored(applied, seed);

@@ -24,6 +24,7 @@ mod command;
 mod drive_loop;
 pub mod engine;
 mod error;
+mod filling;
 pub mod log;
 mod machine;
 pub mod offline;

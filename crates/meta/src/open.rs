@@ -224,14 +224,25 @@ pub(crate) fn take_side(
     log: &GroupLog,
 ) -> Result<Option<Applied>, DriveOpenError> {
     let fits = |applied: &Applied| log.term(applied.index) == Ok(applied.term);
-    let (used, spare) =
-        (Applied::load(engine, partition)?, Applied::load(engine.base(), engine.spare(partition))?);
-    let is_exchanged = spare.as_ref().is_some_and(fits) && !used.as_ref().is_some_and(fits);
-    if is_exchanged {
-        engine.exchange(partition);
+    let used = Applied::load(engine, partition);
+    let spare = Applied::load(engine.base(), engine.spare(partition));
+    match (used, spare) {
+        (Ok(Some(used)), _) if fits(&used) => {
+            engine.drop_spare(partition)?;
+            Ok(Some(used))
+        }
+        (_, Ok(Some(spare))) if fits(&spare) => {
+            engine.exchange(partition);
+            engine.drop_spare(partition)?;
+            Ok(Some(spare))
+        }
+        // What can't be read may be what the log goes on from: nothing is removed.
+        (Err(unreadable), _) | (_, Err(unreadable)) => Err(unreadable.into()),
+        (Ok(used), Ok(_)) => {
+            engine.drop_spare(partition)?;
+            Ok(used)
+        }
     }
-    engine.drop_spare(partition)?;
-    Ok(if is_exchanged { spare } else { used })
 }
 
 /// Takes those drives out that others know as voters of a partition and that know nothing of it: a vote is given only to

@@ -283,7 +283,8 @@ mod tests {
         for value in 2..5 {
             fill(&sender, value);
             let rows = sender.snapshot(P).unwrap();
-            let applied = snapshot::install(&sides, P, &*rows).unwrap();
+            let applied = snapshot::fill(&sides, P, &*rows).unwrap();
+            sides.exchange(P);
             assert_eq!(applied.index, u64::from(value));
             assert_eq!(value_of_all(&*sides), value);
             sides.drop_spare(P).unwrap();

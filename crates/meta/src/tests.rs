@@ -20,6 +20,7 @@ mod forgotten;
 mod install;
 mod recent;
 mod rest;
+mod rot;
 mod silent;
 mod survivors;
 

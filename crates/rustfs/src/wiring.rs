@@ -20,7 +20,7 @@ use object::{Objects, ObjectsOptions};
 use s3::{Frontend, FrontendOptions, Peer, ResponseBody, Subnet};
 use thiserror::Error;
 use tracing::{debug, warn};
-use worker::{ScrubOptions, Workers};
+use worker::{ScrubBoard, ScrubOptions, Workers};
 
 use crate::config::Config;
 use crate::drives::{Drives, DrivesError};
@@ -142,6 +142,12 @@ impl Storage {
     #[must_use]
     pub fn objects(&self) -> &Objects {
         &self.objects
+    }
+
+    /// How far the scrubs of the drives are, and what they found.
+    #[must_use]
+    pub fn scrubs(&self) -> &ScrubBoard {
+        self.workers.scrubs()
     }
 
     /// Stops the workers and closes the drives. What does not answer is waited for as long as requests wait for it, and then

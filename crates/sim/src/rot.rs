@@ -12,7 +12,7 @@ use env::simulated::{Generator, SimulatedDisks};
 
 use object::Objects;
 
-use crate::invariants;
+use crate::invariants::{self, rows};
 use crate::oracle::Oracle;
 use crate::run::{self, Report, caught, note_ending};
 use crate::workload::{self, Load};
@@ -26,6 +26,11 @@ const ASKED_MAX: usize = 6;
 const ELECTION: Duration = Duration::from_secs(5);
 
 const SECTOR_BYTES: u64 = 512;
+
+/// With so many drives a replica whose rows are damaged is filled again from the others.
+const DRIVES_THAT_HEAL: usize = 3;
+/// Scrubs begin soon after the start.
+const SCRUB_INTERVAL: Duration = Duration::from_secs(20);
 
 /// In which way a file is harmed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +64,7 @@ impl Case {
     }
 
     fn rot(self, trace: Trace) -> Report {
-        let world = World::new(self.seed, self.drives, trace);
+        let mut world = World::new(self.seed, self.drives, trace);
         let oracle = RefCell::new(Oracle::new(world.simulation.disks()));
         let disks = world.simulation.disks();
         run::first_start(&world, &oracle);
@@ -73,6 +78,7 @@ impl Case {
             harm(disks, drive, HARMS[self.number as usize % HARMS.len()], &earlier, &mut generator);
         }
         oracle.borrow_mut().is_faulty = true;
+        world.scrub_interval = SCRUB_INTERVAL;
         let ending = world.simulation.run(async |env| {
             let Some(server) = run::start(&world, &env, &oracle).await else {
                 if world.parity() > 0 {
@@ -85,6 +91,10 @@ impl Case {
                 _ => {
                     ask_again(server.objects(), &env, &oracle).await;
                     invariants::recovered(server.objects(), &env, &oracle).await;
+                    if self.drives >= DRIVES_THAT_HEAL {
+                        rows::whole_again(&server, &env, &oracle).await;
+                        invariants::recovered(server.objects(), &env, &oracle).await;
+                    }
                 }
             }
             server.close().await;

@@ -16,8 +16,8 @@ use meta::log::LogOptions;
 use model::ids::DriveId;
 use object::{Objects, ObjectsOptions};
 use rustfs::drives::Drives;
-use rustfs::memory::METADATA_BYTES_DEFAULT;
 use rustfs::wiring::{OpenError, Storage, StorageOptions};
+use worker::{ScrubBoard, ScrubOptions};
 
 use crate::engine::{self, EngineWatch};
 use crate::invariants::raft_order::RaftOrder;
@@ -30,6 +30,9 @@ const PARTITIONS: u16 = 2;
 
 /// Simulated time that a life may take: far more than any needs, so that one that waits for ever is found.
 const LIFE_MAX: Duration = Duration::from_secs(1800);
+
+/// Longer than all lives: where scrubs are not what is looked at there are none.
+const SCRUB_INTERVAL: Duration = Duration::from_secs(14 * 24 * 3600);
 
 /// Of so many promises of raft one is looked at.
 const RAFT_LOOKS: u64 = 16;
@@ -49,6 +52,8 @@ pub struct World {
     pub simulation: Simulation,
     /// Holds replicas to raft's rules of order.
     pub raft_order: Arc<RaftOrder>,
+    /// How long after a scrub the next one of a drive is due.
+    pub scrub_interval: Duration,
     drives: usize,
 }
 
@@ -98,7 +103,7 @@ impl World {
             simulation.disks().keep_operations();
         }
         let raft_order = Arc::new(RaftOrder::new(simulation.disks().clone(), RAFT_LOOKS));
-        World { simulation, raft_order, drives }
+        World { simulation, raft_order, scrub_interval: SCRUB_INTERVAL, drives }
     }
 
     /// How many drives there are.
@@ -128,7 +133,7 @@ impl World {
             watch: Some(self.raft_order.clone()),
             blobs: blob_options(),
             objects: ObjectsOptions { inline_bytes_max: 1024 },
-            ..StorageOptions::of(&drives, METADATA_BYTES_DEFAULT)
+            scrub: ScrubOptions { interval: Some(self.scrub_interval), ..ScrubOptions::default() },
         };
         let storage = Storage::open(env, &mut drives, options).await?;
         Ok(Server { drives, storage })
@@ -157,6 +162,12 @@ impl Server {
     #[must_use]
     pub fn objects(&self) -> &Objects {
         self.storage.objects()
+    }
+
+    /// How far the scrubs of its drives are.
+    #[must_use]
+    pub fn scrubs(&self) -> &ScrubBoard {
+        self.storage.scrubs()
     }
 
     /// Stops it.

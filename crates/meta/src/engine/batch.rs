@@ -33,6 +33,14 @@ pub struct EngineOperation<'a> {
     pub value: Option<&'a [u8]>,
 }
 
+/// How far a batch was.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BatchMark {
+    bytes: usize,
+    operations: usize,
+    removals: usize,
+}
+
 impl EngineBatch {
     /// Sets a key.
     pub fn put(&mut self, keyspace: PartitionId, key: &[u8], value: &[u8]) {
@@ -107,6 +115,18 @@ impl EngineBatch {
         self.bytes.shrink_to(KEPT_BYTES);
         self.operations.clear();
         self.removals = 0;
+    }
+
+    /// Where it is now, for [`EngineBatch::rewind`].
+    pub(crate) fn mark(&self) -> BatchMark {
+        BatchMark { bytes: self.bytes.len(), operations: self.operations.len(), removals: self.removals }
+    }
+
+    /// Forgets the changes that were added since.
+    pub(crate) fn rewind(&mut self, mark: BatchMark) {
+        self.bytes.truncate(mark.bytes);
+        self.operations.truncate(mark.operations);
+        self.removals = mark.removals;
     }
 
     /// Takes each change to the keyspace that `place` names for its own.

@@ -5,6 +5,7 @@
 //! 2. entries are applied after they are committed and synced here;
 //! 3. a proposer is answered after its entry was applied here.
 
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,15 +14,17 @@ use model::ids::PartitionId;
 use model::time::Timestamp;
 use protobuf::Message as _;
 use raft::prelude::{ConfChangeV2, Entry, EntryType, Message, MessageType};
-use raft::{Config, RawNode, SnapshotStatus, StateRole};
+use raft::{Config, INVALID_INDEX, Progress, RawNode, SnapshotStatus, StateRole};
 use tokio::sync::{mpsc, oneshot};
+use tracing::warn;
 
 use super::fate::{Fate, FateReply, Outcomes};
 use super::membership::{self, Members};
+use super::refill::Refill;
 use super::storage::{GroupStorage, members_record};
 use crate::command;
 use crate::drive_loop::Event;
-use crate::engine::{Engine, EngineBatch, EngineSnapshot};
+use crate::engine::{Engine, EngineBatch, EngineError};
 use crate::log::{GroupLog, LogPosition};
 use crate::machine::{Applied, ApplyError, Machine, Outcome};
 use crate::raft::place::Place;
@@ -78,8 +81,15 @@ pub(crate) struct Group {
     pub(crate) node: RawNode<GroupStorage>,
     /// The state machine.
     pub(crate) machine: Machine,
-    /// Rows of a snapshot that raft has been told of.
-    pub(crate) incoming: Option<(u64, Box<dyn EngineSnapshot>)>,
+    /// Of the snapshot that raft has been told of, whose rows are on the spare side.
+    pub(crate) incoming: Option<Applied>,
+    /// While rows are put on the spare side: who has sent others meanwhile.
+    filling: Option<Vec<u64>>,
+    refill: Refill,
+    /// Whom it has let lead last.
+    successor: Option<u64>,
+    /// Rows that it needs to go on can't be read: it logs and votes, and applies nothing until it is filled again.
+    is_stalled: bool,
     waiting: VecDeque<Waiting>,
     outcomes: Outcomes,
     proposed_time: Timestamp,
@@ -139,6 +149,10 @@ impl Group {
             outcomes: Outcomes::new(applied.index),
             machine: Machine::new(partition, applied, seed),
             incoming: None,
+            filling: None,
+            refill: Refill::default(),
+            successor: None,
+            is_stalled: false,
             waiting: VecDeque::new(),
             proposed_time: Timestamp::ZERO,
             wanted,
@@ -162,7 +176,7 @@ impl Group {
     /// Takes a command of a proposer.
     pub(crate) fn propose(&mut self, now: Timestamp, command: &[u8], reply: Reply, place: &Place) {
         // Before readers look here for what is answered here, it is as if it did not lead.
-        if !self.leads() || self.announced_term < self.node.raft.term {
+        if !self.leads() || self.announced_term < self.node.raft.term || self.is_stalled {
             let _ = reply.send(Answer::NotLeader);
             return;
         }
@@ -200,17 +214,80 @@ impl Group {
     }
 
     /// Takes a message of another replica.
-    pub(crate) fn step(&mut self, message: Message, snapshot: Option<Box<dyn EngineSnapshot>>) {
-        if snapshot.is_none() && message.get_msg_type() == MessageType::MsgSnapshot {
+    pub(crate) fn step(&mut self, message: Message) {
+        if message.get_msg_type() == MessageType::MsgSnapshot {
             return; // Its rows were lost: without them it is nothing.
         }
-        let index = message.get_snapshot().get_metadata().get_index();
         // What raft refuses here is a message from a stranger or from the past: as good as lost.
         let _ = self.node.step(message);
+    }
+
+    /// Takes a snapshot whose rows are on the spare side. Whether raft wants it: then the sides are to be exchanged.
+    pub(crate) fn step_snapshot(&mut self, message: Message, applied: Applied) -> bool {
+        let index = message.get_snapshot().get_metadata().get_index();
+        assert_eq!(applied.index, index, "the rows of a snapshot are those of its index");
+        let _ = self.node.step(message);
         let waits_for = self.node.snap().map(|snapshot| snapshot.get_metadata().get_index());
-        if let Some(rows) = snapshot.filter(|_| waits_for == Some(index)) {
-            self.incoming = Some((index, rows));
+        let is_wanted = waits_for == Some(index);
+        self.incoming = is_wanted.then_some(applied);
+        is_wanted
+    }
+
+    /// Whether the spare side is free to be filled with rows of `from`; else it is told later that they were lost.
+    pub(crate) fn begin_filling(&mut self, from: u64) -> bool {
+        match &mut self.filling {
+            Some(others) => {
+                others.push(from);
+                false
+            }
+            // Between two steps of one turn: the sender finds out by raft's own clock.
+            None if self.incoming.is_some() => false,
+            None => {
+                self.filling = Some(Vec::new());
+                true
+            }
         }
+    }
+
+    /// The filling is over. Gives those who have sent other rows meanwhile.
+    pub(crate) fn end_filling(&mut self) -> Vec<u64> {
+        self.filling.take().unwrap_or_default()
+    }
+
+    /// Rows here can't be read: another replica is to lead, and this one to be filled from that one. Gives who is to lead, where
+    /// this one did.
+    pub(crate) fn unreadable(&mut self) -> Option<u64> {
+        if !self.is_alone() {
+            self.refill.want();
+        }
+        self.hand_over()
+    }
+
+    /// Asks the leader for its rows; a replica that leads has to let another one lead first.
+    fn ask_for_rows(&mut self) {
+        if self.filling.is_some() || self.incoming.is_some() {
+            return;
+        }
+        if self.leads() {
+            self.hand_over();
+        } else if self.node.raft.pending_request_snapshot != INVALID_INDEX {
+            // It was asked for, and nothing came.
+            self.give_up_request();
+        } else if self.is_stalled || self.others_are_enough() {
+            // Refused where there is no leader, or none of its entries yet: asked for again later.
+            let _ = self.node.request_snapshot();
+        }
+    }
+
+    /// Takes part again, whether or not its rows were replaced: who has asked for a snapshot acknowledges nothing until it comes.
+    pub(crate) fn give_up_request(&mut self) {
+        self.node.raft.pending_request_snapshot = INVALID_INDEX;
+    }
+
+    /// Whether the others can commit while this one acknowledges nothing.
+    fn others_are_enough(&self) -> bool {
+        let (own, voters) = (self.node.raft.id, &self.machine.applied().voters);
+        voters.iter().filter(|id| **id != own).count() * 2 > voters.len()
     }
 
     /// The rows of a snapshot never arrived or were refused.
@@ -223,6 +300,9 @@ impl Group {
         self.node.tick();
         if self.leads() && !self.node.raft.has_pending_conf() {
             self.change_members();
+        }
+        if self.refill.tick() {
+            self.ask_for_rows();
         }
     }
 
@@ -246,21 +326,63 @@ impl Group {
     }
 
     /// Lets the replica lead that has most of the log; none where this one does not lead, or is handing over already.
-    pub(crate) fn hand_over(&mut self) -> Option<u64> {
+    fn hand_over(&mut self) -> Option<u64> {
         let own = self.node.raft.id;
         if !self.leads() || self.node.raft.lead_transferee.is_some() {
             return None;
         }
         let voters = &self.machine.applied().voters;
         let others = self.node.raft.prs().iter().filter(|(id, _)| **id != own && voters.contains(id));
-        // Of several that have as much the one with the lowest id, so that one seed does one thing.
-        let best = others.map(|(id, peer)| (peer.matched, std::cmp::Reverse(*id))).max()?.1.0;
+        // Of several that have as much not the one that was let lead last: if it leads no more, its rows may be damaged as well.
+        // Of these the one with the lowest id, so that one seed does one thing.
+        let last = self.successor;
+        let rank = |(id, peer): (&u64, &Progress)| (peer.matched, Some(*id) != last, Reverse(*id));
+        let best = others.map(rank).max()?.2.0;
+        self.successor = Some(best);
         self.node.transfer_leader(best);
         Some(best)
     }
 
-    /// Applies committed entries into `batch`, and collects the answers to give once the batch is written.
+    /// Applies committed entries into `batch`, and collects the answers to give once the batch is written. Where rows that they
+    /// need can't be read, the replica stalls as it was before, and is filled again from another one: only where there is
+    /// no other is that an error.
     pub(crate) fn apply(
+        &mut self,
+        engine: &dyn Engine,
+        entries: Vec<Entry>,
+        batch: &mut EngineBatch,
+        answers: &mut Vec<(Reply, Answer)>,
+    ) -> Result<(), ApplyError> {
+        if self.is_stalled {
+            return Ok(());
+        }
+        let (mark, answered) = (batch.mark(), answers.len());
+        match self.apply_all(engine, entries, batch, answers) {
+            Err(error @ ApplyError::Engine(EngineError::Failed { .. })) if !self.is_alone() => {
+                warn!(
+                    partition = %self.partition, %error,
+                    "rows that the log is to be applied to can't be read: the replica is filled again from another drive"
+                );
+                batch.rewind(mark);
+                answers.truncate(answered);
+                self.stall();
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    /// Goes back to what the engine has, and applies nothing.
+    fn stall(&mut self) {
+        let applied = Applied { time: self.machine.applied().time, ..self.node.store().applied() };
+        self.outcomes = Outcomes::new(applied.index);
+        // It does nothing until it is filled, and then begins anew: so no seed is needed.
+        self.machine = Machine::new(self.partition, applied, 0);
+        self.is_stalled = true;
+        self.unreadable();
+    }
+
+    fn apply_all(
         &mut self,
         engine: &dyn Engine,
         entries: Vec<Entry>,
@@ -339,6 +461,8 @@ impl Group {
         self.waiting.retain(|waiting| waiting.index > applied.index);
         self.outcomes = Outcomes::new(applied.index);
         self.machine = Machine::new(self.partition, applied, seed);
+        self.is_stalled = false;
+        self.refill.done();
     }
 
     /// Up to where entries may be purged, of those that the engine has persisted: a leader keeps what a follower that is

@@ -5,4 +5,5 @@ pub(crate) mod group;
 pub(crate) mod membership;
 pub(crate) mod network;
 pub(crate) mod place;
+pub(crate) mod refill;
 pub(crate) mod storage;

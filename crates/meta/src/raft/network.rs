@@ -71,6 +71,15 @@ impl Network {
     }
 }
 
+impl Network {
+    /// Tells a loop what is no message of raft. Lost where its queue is full: raft's own clock goes on.
+    pub(crate) fn tell(&self, to: u64, event: Event) {
+        if let Some(receiver) = self.loops.get(&to) {
+            let _ = receiver.try_send(event);
+        }
+    }
+}
+
 /// Tells the sender of a snapshot when it is dropped undelivered.
 struct Loss {
     partition: PartitionId,

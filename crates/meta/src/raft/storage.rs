@@ -35,6 +35,11 @@ impl GroupStorage {
         self.applied = LogPosition { index: applied.index, term: applied.term };
         self.members = members(applied);
     }
+
+    /// As far as the engine has applied the log: all but the time.
+    pub(crate) fn applied(&self) -> Applied {
+        Applied { index: self.applied.index, term: self.applied.term, ..members_record(&self.members) }
+    }
 }
 
 impl raft::Storage for GroupStorage {

@@ -1,6 +1,6 @@
 //! A drive that hangs while the metadata is opened or closed: it is left out, by name, and nobody waits for it without end.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ fn written(seed: u64, drives: usize) -> Store {
     let life = store.simulation.run(async |env| {
         let meta = store.open(&env, &store.all(), true).await;
         put(&meta, 1).await.unwrap();
-        assert_eq!(meta.close().await, [PathBuf::new(); 0]);
+        assert!(meta.close().await.is_empty());
     });
     life.finished();
     store
@@ -53,7 +53,7 @@ fn a_drive_that_hangs_while_the_metadata_is_opened_is_left_out_by_name() {
             resume(&store);
             env.clock.sleep(Duration::from_secs(5)).await;
             put(&meta, 3).await.unwrap();
-            assert_eq!(meta.close().await, [PathBuf::new(); 0]);
+            assert!(meta.close().await.is_empty());
         });
         life.finished();
         let again = store.simulation.run(async |env| {

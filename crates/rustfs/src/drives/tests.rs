@@ -300,7 +300,8 @@ fn a_drive_that_hangs_while_formats_are_brought_up_is_left_out() {
             disks.resume(drive);
         }
         assert!(seconds <= 150, "{seconds} s, stalled at {nth}");
-        assert_eq!(missing, usize::from(seconds >= 30), "stalled at {nth}: {warnings}");
+        // With one drive fewer at the first look, the empty one is not taken in yet.
+        assert!(missing <= 2 && (missing > 0) == (seconds >= 30), "stalled at {nth}: {warnings}");
         let after = started(&simulation, 4).unwrap();
         assert_eq!((after.missing_count(), after.refilling), (0, vec![Slot { set: 0, slot: 2 }]), "{nth}");
     }

@@ -18,6 +18,7 @@ pub mod linearizable;
 pub mod listing;
 pub mod no_resurrection;
 pub mod raft_order;
+pub mod rows;
 pub mod space;
 pub mod usage;
 

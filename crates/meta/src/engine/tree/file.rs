@@ -25,6 +25,9 @@ pub(super) const HEAD_BYTES: usize = 8 + 4 + 4 + 16 + 8 + 8 + 8;
 /// Bytes of the tail: magic, place of the directory (offset, length), reserved, checksum.
 pub(super) const TAIL_BYTES: usize = 8 + 8 + 4 + 4 + 8;
 
+/// Files have lower numbers: no engine comes that far.
+pub(super) const NUMBER_END: u64 = 1 << 62;
+
 /// Where something sealed lies in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Place {
@@ -106,7 +109,10 @@ impl Record for Directory {
                 index: place(input)?,
                 filter: place(input)?,
             };
-            let in_order = leaf.start <= leaf.index.offset
+            // More rows than that do not fit in a leaf; so sums over all leaves stay numbers.
+            let in_order = leaf.rows <= u64::from(u32::MAX)
+                && leaf.removed <= leaf.rows
+                && leaf.start <= leaf.index.offset
                 && leaf.index.offset.checked_add(leaf.index.len_bytes.into()) == Some(leaf.filter.offset)
                 && leaf.filter.offset.checked_add(leaf.filter.len_bytes.into()).is_some();
             if in_order { Ok(leaf) } else { Err(input.impossible("places of a leaf")) }
@@ -123,7 +129,7 @@ pub(super) fn name_of(number: u64) -> String {
 /// The number of a file, by its name.
 pub(super) fn number_of(name: &str) -> Option<u64> {
     let digits = name.strip_suffix(".rows").filter(|digits| digits.len() == 16)?;
-    u64::from_str_radix(digits, 16).ok()
+    u64::from_str_radix(digits, 16).ok().filter(|number| *number < NUMBER_END)
 }
 
 /// Whose file it is.
@@ -292,7 +298,7 @@ impl RowFile {
 
     /// Reads something sealed.
     pub(super) fn read(&self, place: Place) -> Result<Bytes, FileFault> {
-        let sealed = self.file.read_at(place.offset, place.len_bytes as usize)?;
+        let sealed = self.sealed_at(place)?;
         Ok(self.unseal(place, &sealed)?)
     }
 
@@ -303,8 +309,16 @@ impl RowFile {
 
     /// Reads a block.
     pub(super) fn block(&self, place: Place) -> Result<Block, FileFault> {
-        let sealed = self.file.read_at(place.offset, place.len_bytes as usize)?;
+        let sealed = self.sealed_at(place)?;
         self.block_in(place, &sealed)
+    }
+
+    /// What lies at a place, which must be in the file: no length that is only claimed takes memory.
+    fn sealed_at(&self, place: Place) -> Result<Bytes, FileFault> {
+        match place.end() <= self.size_bytes {
+            true => Ok(self.file.read_at(place.offset, place.len_bytes as usize)?),
+            false => Err(self.damage(place).into()),
+        }
     }
 
     /// The block at a place, whose bytes have been read.

@@ -11,7 +11,7 @@ use model::record::{Decoder, Encoder, NoPrevious, Record, RecordError};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::damage::{Damage, damaged};
-use super::file::FileFault;
+use super::file::{FileFault, NUMBER_END};
 
 /// The name of the manifest.
 pub(super) const MANIFEST: &str = "manifest";
@@ -116,7 +116,11 @@ impl Manifest {
         if found != drive {
             return Err(damaged(path, 0, &format!("it is that of drive {found}")));
         }
-        Manifest::decode(record).map_err(|error| damaged(path, 0, &error.to_string()))
+        let manifest = Manifest::decode(record).map_err(|error| damaged(path, 0, &error.to_string()))?;
+        match manifest.next_file < NUMBER_END {
+            true => Ok(manifest),
+            false => Err(damaged(path, 0, "it has a number that no file comes to")),
+        }
     }
 
     /// Replaces the manifest; durable when it returns, together with the names of files in the directory.

@@ -236,7 +236,10 @@ impl RunCursor {
         let (start, bytes) = &self.ahead;
         let is_there = place.offset >= *start && place.end() <= start + bytes.len() as u64;
         if !is_there || self.in_index == 0 {
-            let end = at.get().map_or(place.end(), |leaf| leaf.index.offset).max(place.end());
+            let end = at.get().map_or(0, |leaf| leaf.index.offset);
+            if place.end() > end {
+                return Err(at.file.damage(place).into());
+            }
             let len = (end - place.offset).min((AHEAD_BYTES as u64).max(place.len_bytes.into()));
             self.ahead = (place.offset, at.file.read_raw(place.offset, len as usize)?);
         }

@@ -11,6 +11,7 @@ use tracing::{error, warn};
 
 use super::compaction::{self, Weight};
 use super::core::{Core, Mode, State};
+use super::damage::damaged;
 use super::file::{FileFault, RowFile};
 use super::leaf::{LeafWriter, Workshop};
 use super::memtable::{MemoryCursor, Memtable};
@@ -260,7 +261,15 @@ impl Core {
             sources.push(Source::Run(Box::new(cursor)));
         }
         let mut merge = Merge::new(sources);
+        let mut last = Vec::new();
         while let Some(row) = merge.row() {
+            // What is written is built on their order; no key is empty.
+            if row.0 <= last.as_slice() {
+                let reason = format!("rows of keyspace {keyspace} are out of order");
+                return Err(read_failed(damaged(&self.directory, 0, &reason).into()));
+            }
+            last.clear();
+            last.extend_from_slice(row.0);
             if keeps_removed || row.1.is_some() {
                 writer.add(keyspace, row).map_err(|error| self.not_merged(error))?;
             }
