@@ -171,6 +171,11 @@ impl Meta {
                 directory: drive.directory,
             }
         }));
+        left_out.extend(open::take_unreadable(&mut open, &map).into_iter().map(|(drive, reason)| LeftOut {
+            drive: drive.id,
+            directory: drive.directory,
+            reason,
+        }));
         let views: Vec<_> =
             open::partitions(&map).map(|partition| Arc::new(PartitionView::new(partition))).collect();
         let read_only = !open::can_write(&open, &map);

@@ -12,6 +12,7 @@ use futures_util::future::join_all;
 use hashbrown::HashMap;
 use model::ids::{DriveId, PartitionId};
 use tokio::sync::{mpsc, oneshot};
+use tracing::warn;
 
 use crate::MetaOpenError;
 use crate::drive_loop::{DriveLoop, Event, Turn};
@@ -66,8 +67,16 @@ pub(crate) struct OpenDrive {
     pub(crate) log: RaftLog,
     /// By partition number: how far the engine has applied it; `None` where the drive holds no replica.
     pub(crate) applied: Vec<Option<Applied>>,
+    /// Partitions whose log is whole, and of which it can't be read how far the rows are.
+    pub(crate) unreadable: Vec<(PartitionId, DriveOpenError)>,
     /// When the drive has answered last.
     pub(crate) answers: Answers,
+}
+
+impl OpenDrive {
+    fn is_unreadable(&self, partition: PartitionId) -> bool {
+        self.unreadable.iter().any(|(unreadable, _)| *unreadable == partition)
+    }
 }
 
 /// All partitions: those of objects and the system partition.
@@ -156,12 +165,18 @@ async fn open_drive(
     if *new_store {
         set_up(drive, map, &engine, &mut log).await?;
     }
-    let mut applied = Vec::new();
+    let (mut applied, mut unreadable) = (Vec::new(), Vec::new());
     for partition in partitions(map) {
-        applied.push(load(drive, map, partition, &engine, &log.group(partition))?);
+        match load(drive, map, partition, &engine, &log.group(partition)) {
+            Err(error @ DriveOpenError::Apply(_)) => {
+                applied.push(Some(Applied::default()));
+                unreadable.push((partition, error));
+            }
+            found => applied.push(found?),
+        }
     }
     let directory = drive.directory.clone();
-    Ok(OpenDrive { id: drive.id, directory, engine: Arc::new(engine), log, applied, answers })
+    Ok(OpenDrive { id: drive.id, directory, engine: Arc::new(engine), log, applied, unreadable, answers })
 }
 
 /// The beginning of every partition: its members, and a log that begins at [`FIRST`].
@@ -237,7 +252,12 @@ pub(crate) fn take_side(
             Ok(Some(spare))
         }
         // What can't be read may be what the log goes on from: nothing is removed.
-        (Err(unreadable), _) | (_, Err(unreadable)) => Err(unreadable.into()),
+        (Err(unreadable), _) => Err(unreadable.into()),
+        (_, Err(unreadable)) => {
+            // It stays until others are whole beside it.
+            engine.exchange(partition);
+            Err(unreadable.into())
+        }
         (Ok(used), Ok(_)) => {
             engine.drop_spare(partition)?;
             Ok(used)
@@ -256,12 +276,39 @@ pub(crate) fn take_forgotten(drives: &mut Vec<OpenDrive>, map: &ClusterMap) -> V
         };
         let is_empty = |drive: &OpenDrive| {
             let applied = drive.applied.get(usize::from(partition.0)).and_then(Option::as_ref);
-            applied.is_some_and(|applied| applied.index == 0)
+            applied.is_some_and(|applied| applied.index == 0) && !drive.is_unreadable(partition)
         };
         let found = drives.iter().position(|drive| is_empty(drive) && votes(raft_id(&drive.id)));
         forgotten.extend(found.map(|position| (drives.remove(position), partition)));
     }
     forgotten
+}
+
+/// Takes those drives out that can't read their rows, unless the others are enough to write without them. Then they keep what
+/// they promised by their logs, and are filled again (`docs/decisions/0006`).
+pub(crate) fn take_unreadable(
+    drives: &mut Vec<OpenDrive>,
+    map: &ClusterMap,
+) -> Vec<(OpenDrive, DriveOpenError)> {
+    let is_readable = |drive: &OpenDrive| drive.unreadable.is_empty();
+    let (readable, mut unreadable): (Vec<_>, Vec<_>) =
+        std::mem::take(drives).into_iter().partition(is_readable);
+    *drives = readable;
+    if unreadable.is_empty() || can_write(drives, map) {
+        for drive in &unreadable {
+            for (partition, reason) in &drive.unreadable {
+                let drive = drive.directory.display();
+                warn!(%drive, %partition, %reason, "rows can't be read: the partition is filled again from another drive");
+            }
+        }
+        drives.append(&mut unreadable);
+        return Vec::new();
+    }
+    let reason = |mut drive: OpenDrive| {
+        let (_, reason) = drive.unreadable.pop()?;
+        Some((drive, reason))
+    };
+    unreadable.into_iter().filter_map(reason).collect()
 }
 
 /// Whether a majority of every partition's voters is among these drives.
@@ -375,16 +422,25 @@ fn drive_loop(
 ) -> raft::Result<DriveLoop> {
     let seed = env.random.number();
     let mut groups = Vec::new();
-    for (partition, (applied, view)) in partitions(map).zip(drive.applied.into_iter().zip(views)) {
-        let Some(applied) = applied else {
+    for (partition, (applied, view)) in
+        partitions(map).zip(std::mem::take(&mut drive.applied).into_iter().zip(views))
+    {
+        let Some(mut applied) = applied else {
             groups.push(None);
             continue;
         };
+        let is_unreadable = drive.is_unreadable(partition);
+        if is_unreadable {
+            // Without members it can't stand for election.
+            let base = drive.log.group(partition).base();
+            applied = Applied { index: base.index, term: base.term, ..Applied::default() };
+        }
         groups.push(Some(Group::new(GroupOptions {
             partition,
             raft_id: raft_id(&drive.id),
             log: drive.log.group(partition),
             applied,
+            is_unreadable,
             wanted: wanted(map, partition),
             view: Arc::clone(view),
             seed,

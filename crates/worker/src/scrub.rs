@@ -276,6 +276,7 @@ impl Scrub {
                 meta.heal_rows(drive, &damaged).await?;
                 step.rest = LOOK_REST;
             }
+            Next::Wait => step.rest = LOOK_REST,
             Next::End(left) => {
                 run.tell_rows_left(left);
                 run.rows = None;

@@ -31,6 +31,8 @@ pub(crate) enum Next {
     Read,
     /// Ask for this to be healed, and look again later.
     Heal(Vec<FoundDamage>),
+    /// Look again later.
+    Wait,
     /// It is over; so many places are left damaged.
     End(usize),
 }
@@ -66,6 +68,10 @@ impl RowsWalk {
             return Next::End(self.found.len());
         }
         self.looks += 1;
-        Next::Heal(self.found.clone())
+        // Asked ever more rarely: each time all rows around the damage are read.
+        match self.looks.is_power_of_two() {
+            true => Next::Heal(self.found.clone()),
+            false => Next::Wait,
+        }
     }
 }

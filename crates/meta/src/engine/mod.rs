@@ -207,6 +207,8 @@ pub struct FoundDamage {
     pub(crate) file: Option<u64>,
     /// The leaf in it; `None`: what tells of the leaves.
     pub(crate) leaf: Option<u32>,
+    /// How often what names the files had been written when this was found.
+    pub(crate) edition: u64,
 }
 
 /// What an engine takes up.

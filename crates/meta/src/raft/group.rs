@@ -58,6 +58,13 @@ pub(crate) enum Answer {
 /// Where an answer goes.
 pub(crate) type Reply = oneshot::Sender<Answer>;
 
+struct Filling {
+    /// Whose rows.
+    from: u64,
+    /// Who has sent others meanwhile.
+    others: Vec<u64>,
+}
+
 struct Waiting {
     index: u64,
     term: u64,
@@ -83,8 +90,8 @@ pub(crate) struct Group {
     pub(crate) machine: Machine,
     /// Of the snapshot that raft has been told of, whose rows are on the spare side.
     pub(crate) incoming: Option<Applied>,
-    /// While rows are put on the spare side: who has sent others meanwhile.
-    filling: Option<Vec<u64>>,
+    /// While rows are put on the spare side.
+    filling: Option<Filling>,
     refill: Refill,
     /// Whom it has let lead last.
     successor: Option<u64>,
@@ -111,6 +118,8 @@ pub(crate) struct GroupOptions {
     pub(crate) log: GroupLog,
     /// How far the engine has applied it.
     pub(crate) applied: Applied,
+    /// Whether its rows can't be read: it begins stalled.
+    pub(crate) is_unreadable: bool,
     /// Who should vote.
     pub(crate) wanted: Vec<u64>,
     /// Where readers and writers look.
@@ -124,7 +133,12 @@ pub(crate) struct GroupOptions {
 impl Group {
     /// As recovered.
     pub(crate) fn new(options: GroupOptions) -> raft::Result<Self> {
-        let GroupOptions { partition, raft_id, log, applied, wanted, view, seed, seeks } = options;
+        let GroupOptions { partition, raft_id, log, applied, is_unreadable, wanted, view, seed, seeks } =
+            options;
+        let mut refill = Refill::default();
+        if is_unreadable {
+            refill.want();
+        }
         let patience = patience_ticks(raft_id, &wanted);
         let config = Config {
             id: raft_id,
@@ -150,9 +164,9 @@ impl Group {
             machine: Machine::new(partition, applied, seed),
             incoming: None,
             filling: None,
-            refill: Refill::default(),
+            refill,
             successor: None,
-            is_stalled: false,
+            is_stalled: is_unreadable,
             waiting: VecDeque::new(),
             proposed_time: Timestamp::ZERO,
             wanted,
@@ -236,14 +250,14 @@ impl Group {
     /// Whether the spare side is free to be filled with rows of `from`; else it is told later that they were lost.
     pub(crate) fn begin_filling(&mut self, from: u64) -> bool {
         match &mut self.filling {
-            Some(others) => {
-                others.push(from);
+            Some(filling) => {
+                filling.others.push(from);
                 false
             }
             // Between two steps of one turn: the sender finds out by raft's own clock.
             None if self.incoming.is_some() => false,
             None => {
-                self.filling = Some(Vec::new());
+                self.filling = Some(Filling { from, others: Vec::new() });
                 true
             }
         }
@@ -251,7 +265,7 @@ impl Group {
 
     /// The filling is over. Gives those who have sent other rows meanwhile.
     pub(crate) fn end_filling(&mut self) -> Vec<u64> {
-        self.filling.take().unwrap_or_default()
+        self.filling.take().map(|filling| filling.others).unwrap_or_default()
     }
 
     /// Rows here can't be read: another replica is to lead, and this one to be filled from that one. Gives who is to lead, where
@@ -265,7 +279,11 @@ impl Group {
 
     /// Asks the leader for its rows; a replica that leads has to let another one lead first.
     fn ask_for_rows(&mut self) {
-        if self.filling.is_some() || self.incoming.is_some() {
+        if let Some(filling) = &self.filling {
+            // Another one leads by now: the drive that the rows are read from may hang.
+            if filling.from != self.node.raft.leader_id {
+                self.give_up_request();
+            }
             return;
         }
         if self.leads() {

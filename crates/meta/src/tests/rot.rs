@@ -13,6 +13,12 @@ const ROWS: u64 = 400;
 
 /// As [`Store::try_open`], with rows in files.
 async fn open(store: &Store, env: &Env, new_store: bool) -> Meta {
+    let (meta, left_out) = try_open(store, env, new_store).await;
+    assert!(left_out.is_empty(), "{left_out:?}");
+    meta
+}
+
+async fn try_open(store: &Store, env: &Env, new_store: bool) -> (Meta, Vec<LeftOut>) {
     let drive = |slot: usize| MetaDrive::new(store.map.sets[0][slot], format!("/d{}/meta", slot + 1));
     let engines = |env: &Env, id: DriveId, directory: &Path| {
         let options = TreeOptions { cache_bytes: 32 << 10, memtable_bytes: 32 << 10 };
@@ -26,9 +32,7 @@ async fn open(store: &Store, env: &Env, new_store: bool) -> Meta {
         log: Arc::new(crate::log::LogOptions::new),
         watch: None,
     };
-    let (meta, left_out) = Meta::open(env, options).await.unwrap();
-    assert!(left_out.is_empty(), "{left_out:?}");
-    meta
+    Meta::open(env, options).await.unwrap()
 }
 
 /// Values that are long and do not compress, so that rows fill blocks.
@@ -65,6 +69,15 @@ fn filled(seed: u64, drives: usize) -> Store {
     });
     life.finished();
     store
+}
+
+/// Turns a bit of the first row of every file of a drive: of how far a partition is applied, and of many others.
+fn rot_first(store: &Store, drive: usize) {
+    let disks = store.simulation.disks();
+    let files = disks.files(&format!("d{drive}")).into_iter();
+    for (path, _) in files.filter(|(path, _)| path.extension().is_some_and(|end| end == "rows")) {
+        disks.flip_bit(&path, 70, 1).unwrap();
+    }
 }
 
 /// Turns a bit in the midst of every file of rows of a drive but small ones.
@@ -208,6 +221,48 @@ fn of_two_drives_neither_is_lost() {
         }
         assert_all_there(&env, &meta, ROWS + 20).await;
         assert!(meta.failed_drives().is_empty(), "{:?}", meta.failed_drives());
+    });
+    life.finished();
+}
+
+#[test]
+fn a_drive_that_can_not_tell_how_far_its_rows_are_is_filled_again_where_the_others_are_enough() {
+    let store = filled(1000, 3);
+    rot_first(&store, 1);
+    let drive = store.map.sets[0][0];
+    let life = store.simulation.run(async |env| {
+        let meta = open(&store, &env, false).await;
+        for number in ROWS..ROWS + 20 {
+            put_long(&env, &meta, number).await;
+            env.clock.sleep(Duration::from_secs(1)).await;
+        }
+        assert!(meta.failed_drives().is_empty(), "{:?}", meta.failed_drives());
+        assert_eq!(damage(&meta, drive).await, []);
+        assert_all_there(&env, &meta, ROWS + 20).await;
+        assert!(meta.close().await.is_empty());
+    });
+    life.finished();
+    // It is as good as the others.
+    store.simulation.disks().remove_drive("d3");
+    let again = store.simulation.run(async |env| {
+        let (meta, left_out) = try_open(&store, &env, false).await;
+        assert_eq!(left_out.len(), 1, "{left_out:?}");
+        put_long(&env, &meta, ROWS + 20).await;
+        assert_all_there(&env, &meta, ROWS + 21).await;
+    });
+    again.finished();
+}
+
+#[test]
+fn a_drive_that_can_not_tell_how_far_its_rows_are_is_left_out_untouched_where_it_is_needed_to_write() {
+    let store = filled(1100, 2);
+    rot_first(&store, 1);
+    let life = store.simulation.run(async |env| {
+        let before = store.simulation.disks().files("d1");
+        let (meta, left_out) = try_open(&store, &env, false).await;
+        assert!(meta.is_read_only() && left_out.len() == 1, "{left_out:?}");
+        assert_eq!(store.simulation.disks().files("d1"), before);
+        assert_all_there(&env, &meta, ROWS).await;
     });
     life.finished();
 }

@@ -73,6 +73,8 @@ pub(super) struct Core {
     head: Mutex<Head>,
     pub(super) state: RwLock<Arc<State>>,
     pub(super) manifest: Mutex<()>,
+    /// How often the manifest was replaced.
+    pub(super) edition: AtomicU64,
     pub(super) flushing: Mutex<()>,
     pub(super) compacting: Mutex<()>,
     /// Files that no version needs, until nobody reads them any more.
@@ -103,6 +105,7 @@ impl Core {
             head: Mutex::default(),
             state: RwLock::default(),
             manifest: Mutex::default(),
+            edition: AtomicU64::default(),
             flushing: Mutex::default(),
             compacting: Mutex::default(),
             obsolete: Mutex::default(),

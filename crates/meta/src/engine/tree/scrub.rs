@@ -6,6 +6,7 @@
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use env::{BoxFuture, File, OpenOptions};
@@ -59,12 +60,12 @@ impl TreeCheck {
         let file = match self.core.env.disk.open(&rows.path, DIRECT).await {
             Ok(file) => file,
             Err(error) => {
-                self.note(step, number, None, unreadable(&rows.path, 0, &error));
+                self.note_in(step, number, None, unreadable(&rows.path, 0, &error));
                 return None;
             }
         };
         if let Err(damage) = check_frame(&self.core, &rows, &file, step).await {
-            self.note(step, number, None, damage);
+            self.note_in(step, number, None, damage);
         }
         Some(OpenFile { rows, file, leaf: 0 })
     }
@@ -81,29 +82,36 @@ impl TreeCheck {
                 Err(error) => Err(unreadable(&open.rows.path, leaf.start, &error).into()),
             };
             if let Err(FileFault::Damage(damage)) = checked {
-                self.note(step, number, Some(at), damage);
+                self.note_in(step, number, Some(at), damage);
             }
         }
         open.leaf += 1;
         Some(open)
     }
 
+    fn edition(&self) -> u64 {
+        self.core.edition.load(Ordering::Relaxed)
+    }
+
     async fn manifest(&self, step: &mut CheckStep) {
         let path = self.core.directory.join(MANIFEST);
+        let edition = self.edition();
         let read = read_whole(&*self.core.env.disk, &path).await;
         let checked = match &read {
             Ok(bytes) => Manifest::check(&path, bytes, self.core.drive),
             Err(error) => Err(unreadable(&path, 0, error)),
         };
         step.read_bytes += read.map_or(0, |bytes| bytes.len() as u64);
-        // While it was read it may have been replaced: then it was the former one that was read, whole as well.
         if let Err(damage) = checked {
-            step.found.push(FoundDamage { damage, file: None, leaf: None });
+            self.note(step, FoundDamage { damage, file: None, leaf: None, edition });
         }
     }
 
-    fn note(&self, step: &mut CheckStep, number: u64, leaf: Option<u32>, damage: Damage) {
-        let found = FoundDamage { damage, file: Some(number), leaf };
+    fn note_in(&self, step: &mut CheckStep, number: u64, leaf: Option<u32>, damage: Damage) {
+        self.note(step, FoundDamage { damage, file: Some(number), leaf, edition: self.edition() });
+    }
+
+    fn note(&self, step: &mut CheckStep, found: FoundDamage) {
         if self.is_left(&found) {
             step.found.push(found);
         }
@@ -124,8 +132,7 @@ impl EngineCheck for TreeCheck {
     fn is_left(&self, found: &FoundDamage) -> bool {
         match found.file {
             Some(number) => !self.core.state().version.needing(number, found.leaf).is_empty(),
-            // Every change of the files replaces it.
-            None => Manifest::read(&*self.core.disk, &self.core.directory, self.core.drive).is_err(),
+            None => self.edition() == found.edition,
         }
     }
 }

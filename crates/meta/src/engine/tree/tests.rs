@@ -10,7 +10,7 @@ use env::simulated::{Crash, DiskAction, Failure, Fault, Simulation};
 use model::ids::{DriveId, PartitionId};
 
 use super::{TreeEngine, TreeOptions, check_files};
-use crate::engine::{ALL_KEYS, Engine, EngineBatch, EngineError};
+use crate::engine::{ALL_KEYS, Engine, EngineBatch, EngineError, FoundDamage};
 
 const DRIVE: DriveId = DriveId::from_bytes([7; 16]);
 const ONE: PartitionId = PartitionId(1);
@@ -229,6 +229,93 @@ fn a_flipped_byte_is_found_wherever_it_is_and_never_read() {
         }
     }
     simulation.run(async |env| assert_filled(&open(&env), 0, 400)).finished();
+}
+
+/// What another one would find on the drive.
+fn look(env: &Env) -> TreeEngine {
+    TreeEngine::open_to_look(env, DRIVE, &place(), SMALL).unwrap()
+}
+
+/// Reads all files of an engine that is in use.
+async fn checked(engine: &TreeEngine) -> Vec<FoundDamage> {
+    let mut check = engine.check().unwrap();
+    let mut found = Vec::new();
+    loop {
+        let step = check.step(10_000).await;
+        found.extend(step.found);
+        if step.is_last {
+            return found;
+        }
+    }
+}
+
+#[test]
+fn damage_anywhere_is_found_while_the_engine_is_in_use() {
+    let simulation = simulation(4);
+    simulation
+        .run(async |env| {
+            let engine = open(&env);
+            fill(&engine, 0, 400);
+            engine.close().unwrap();
+        })
+        .finished();
+    let list = simulation.run(async |env| env.disk.blocking().list(&place()).unwrap()).finished();
+    let disks = simulation.disks().clone();
+    for entry in list {
+        let path = place().join(&entry.name);
+        for at in (0..entry.size_bytes).step_by(61) {
+            let life = simulation.run(async |env| {
+                let engine = open(&env);
+                assert_eq!(checked(&engine).await, []);
+                disks.flip_bit(&path, at, (at % 8) as u32).unwrap();
+                let found = checked(&engine).await;
+                match found.first() {
+                    Some(first) => {
+                        assert!(first.damage.path == path && found.len() == 1, "{found:?}, byte {at}")
+                    }
+                    // A leaf that nobody needs.
+                    None => assert_filled(&look(&env), 0, 400),
+                }
+                disks.flip_bit(&path, at, (at % 8) as u32).unwrap();
+                found.len()
+            });
+            let is_needed = entry.name == "manifest" || at < 40 || at + 100 > entry.size_bytes;
+            assert!(life.finished() == 1 || !is_needed, "{path:?}, byte {at}");
+        }
+    }
+}
+
+#[test]
+fn what_is_damaged_besides_rows_is_written_anew_and_keyspaces_that_can_not_be_read_are_named() {
+    let simulation = simulation(5);
+    let disks = simulation.disks().clone();
+    simulation
+        .run(async |env| {
+            let engine = open(&env);
+            fill(&engine, 0, 400);
+            engine.persist().unwrap();
+            engine.compact(ONE).unwrap();
+            engine.compact(TWO).unwrap();
+            let rows = || {
+                names(&env).into_iter().filter(|name| name.ends_with(".rows")).map(|name| place().join(name))
+            };
+            for path in rows().chain([place().join("manifest")]) {
+                disks.flip_bit(&path, 20, 2).unwrap();
+            }
+            let found = checked(&engine).await;
+            assert_eq!(found.len(), 3, "{found:?}");
+            assert_eq!(engine.rewrite(&found).unwrap(), []);
+            assert_eq!(checked(&engine).await, []);
+            assert_filled(&engine, 0, 400);
+            assert_filled(&look(&env), 0, 400);
+            let before: Vec<_> = rows().collect();
+            disks.flip_bit(before.first().unwrap(), 2000, 2).unwrap();
+            let found = checked(&engine).await;
+            assert_eq!(engine.rewrite(&found).unwrap().len(), 1);
+            assert_eq!(rows().collect::<Vec<_>>(), before, "what can't be read stays as it is");
+            assert_eq!(checked(&engine).await, found);
+        })
+        .finished();
 }
 
 /// The file that is damaged, and no row that is not as it was.

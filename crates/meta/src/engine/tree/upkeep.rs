@@ -106,6 +106,7 @@ impl Core {
             let manifest = after.manifest(self.next_file.load(Ordering::Relaxed));
             let written = manifest.write(&*self.disk, &self.directory, self.drive);
             written.map_err(|error| self.poison("replace its manifest", error))?;
+            self.edition.fetch_add(1, Ordering::Relaxed);
         }
         self.set_obsolete(&before, &after, edit);
         let mut state = self.state.write();
