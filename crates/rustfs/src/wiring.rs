@@ -6,6 +6,7 @@
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use blob::{BlobOpenError, BlobOptions, Blobs, DrivePlace, DriveState, SetDrives};
 use bytes::Bytes;
