@@ -11,7 +11,7 @@ const OURS: &[(&str, &[&str])] = &[
     ("cluster", &["model", "env"]),
     ("meta", &["model", "env", "cluster"]),
     ("blob", &["model", "env", "cluster"]),
-    ("iam", &["model", "env", "meta"]),
+    ("iam", &["model", "env", "cluster", "meta"]),
     ("object", &["model", "env", "cluster", "meta", "blob"]),
     ("worker", &["model", "env", "cluster", "meta", "blob", "object"]),
     ("lanes", &[]),
