@@ -6,6 +6,7 @@
 //! What always holds: a target is deterministic, and neither reads nor writes anything outside the process.
 
 pub mod chunked;
+pub mod engine;
 pub mod format;
 pub mod front;
 mod input;
@@ -29,6 +30,7 @@ pub type FuzzTarget = fn(&[u8]);
 /// All targets, by the names of `/fuzz/fuzz_targets` and `/fuzz/seeds`.
 pub const TARGETS: &[(&str, FuzzTarget)] = &[
     ("chunked", chunked::run),
+    ("engine", engine::run),
     ("format", format::run),
     ("front", front::run),
     ("policy", policy::run),

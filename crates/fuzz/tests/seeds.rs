@@ -48,6 +48,27 @@ fn pure_targets_hold_on_seeds_that_are_cut_or_changed() {
     }
 }
 
+/// Images of an engine have fields enough to forge that no seed reaches most of them.
+#[test]
+fn the_engine_holds_on_images_of_all_kinds() {
+    let asked = std::env::var("RUSTFS_TEST_SEEDS").ok().and_then(|count| count.parse().ok());
+    for seed in 0..asked.unwrap_or(300u64) {
+        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        let mut next = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 32) as u8
+        };
+        let rows: Vec<u8> = (0..40 + usize::from(next())).map(|_| next() % 210).collect();
+        // As they are; with a field forged; with a byte changed.
+        let odd = [vec![], vec![215, next() % 200, next()], vec![240, next(), next(), next(), next()]];
+        let image = [rows.as_slice(), odd[seed as usize % 3].as_slice()].concat();
+        println!("seed {seed}");
+        fuzz::engine::run(&image);
+    }
+}
+
 #[test]
 fn every_target_has_a_program_and_every_folder_of_seeds_a_target() {
     let manifest = std::fs::read_to_string(fuzz_folder().join("Cargo.toml")).unwrap();
