@@ -417,3 +417,45 @@ fn parse_tail(tail: &[u8], seed: u64) -> Option<Place> {
     }
     decode_place(covered.strip_prefix(TAIL_MAGIC)?.get(..12)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn directory(rows: u64, removed: u64) -> Directory {
+        let place = |offset| Place { offset, len_bytes: 10 };
+        let (first_key, last_key) = (vec![1], vec![2]);
+        let keyspace = PartitionId(0);
+        Directory(vec![Leaf {
+            keyspace,
+            rows,
+            removed,
+            first_key,
+            last_key,
+            start: 56,
+            index: place(80),
+            filter: place(90),
+        }])
+    }
+
+    #[test]
+    fn a_leaf_has_no_more_rows_than_fit_in_it_and_no_more_removed_ones_than_rows() {
+        let reads = |directory: Directory| Directory::decode(&directory.encode());
+        assert_eq!(reads(directory(5, 5)).unwrap(), directory(5, 5));
+        assert!(reads(directory(u64::MAX, 0)).is_err());
+        assert!(reads(directory(5, 6)).is_err());
+    }
+
+    #[test]
+    fn the_last_number_is_no_file() {
+        assert_eq!(number_of(&name_of(900)), Some(900));
+        assert_eq!(number_of(&name_of(u64::MAX)), None);
+    }
+
+    #[test]
+    fn a_place_that_ends_behind_all_numbers_is_none() {
+        let place = Place { offset: u64::MAX - 5, len_bytes: 5 };
+        assert_eq!(decode_place(&encode_place(place)), Some(place));
+        assert_eq!(decode_place(&encode_place(Place { len_bytes: 6, ..place })), None);
+    }
+}

@@ -180,4 +180,15 @@ mod tests {
         }
         assert!(parse(&bytes[..bytes.len() - 1]).is_none());
     }
+
+    #[test]
+    fn a_number_behind_those_of_all_files_is_damage() {
+        let drive = DriveId::from_bytes([7; 16]);
+        let read = |next_file| {
+            let bytes = Manifest { next_file, keyspaces: Vec::new() }.to_bytes(drive);
+            Manifest::check(Path::new("manifest"), &bytes, drive)
+        };
+        assert!(read(NUMBER_END - 1).is_ok());
+        assert!(read(u64::MAX).is_err());
+    }
 }
