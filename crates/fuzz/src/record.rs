@@ -8,9 +8,7 @@ use std::fmt::Debug;
 use meta::table::{Counters, decode_terminated, encode_terminated};
 use model::blob::BlobRef;
 use model::bucket::BucketRecord;
-use model::identity::{
-    AccessKeyRecord, AccountRecord, GroupRecord, KeyringRecord, PolicyRecord, UserRecord,
-};
+use model::identity::{AccessKeyRecord, AccountRecord, GroupRecord, KeyringRecord, PolicyRecord, UserRecord};
 use model::object::{ObjectDetail, ObjectVersion};
 use model::reclaim::{BlobDescriptor, HealRecord, ReclaimRecord};
 use model::record::Record;

@@ -107,3 +107,20 @@ fn what_names_the_files_of_rows_is_written_anew() {
     });
     store.live(false, async |_, objects| assert_all_there(&objects).await);
 }
+
+#[test]
+fn rows_that_can_not_be_read_are_filled_again_from_the_other_drives_and_counted_as_healed() {
+    for drive in ["d1", "d2", "d3"] {
+        let store = filled(5, 3);
+        rot(&store, drive, in_a_row(&store, drive));
+        store.live(false, async |env, objects| {
+            let mut wanted = vec![(0, 0); 3];
+            wanted[["d1", "d2", "d3"].iter().position(|name| *name == drive).unwrap()] = (1, 1);
+            assert_eq!(counts(&scrubbed(&env, &objects).await), wanted);
+            assert_eq!(counts(&scrubbed(&env, &objects).await), [(0, 0); 3]);
+            assert_all_there(&objects).await;
+            assert!(objects.meta().close().await.is_empty());
+        });
+        store.live(false, async |_, objects| assert_all_there(&objects).await);
+    }
+}
