@@ -10,6 +10,7 @@ pub mod engine;
 pub mod format;
 pub mod front;
 mod input;
+pub mod madmin;
 mod metadata;
 pub mod policy;
 pub mod raft_log;
@@ -33,6 +34,7 @@ pub const TARGETS: &[(&str, FuzzTarget)] = &[
     ("engine", engine::run),
     ("format", format::run),
     ("front", front::run),
+    ("madmin", madmin::run),
     ("policy", policy::run),
     ("raft_log", raft_log::run),
     ("record", record::run),
@@ -45,4 +47,4 @@ pub const TARGETS: &[(&str, FuzzTarget)] = &[
 ];
 
 /// Those of them that need no simulated drive: fast enough for tests that call them many thousand times.
-pub const PURE: &[&str] = &["chunked", "format", "policy", "record", "route", "signature", "xml"];
+pub const PURE: &[&str] = &["chunked", "format", "madmin", "policy", "record", "route", "signature", "xml"];

@@ -1,7 +1,6 @@
 //! Filling a replica from another one's rows.
 //!
 //! The rows are put beside those that the replica has (see `sides`), on a thread beside the drive's loop (see `filling`). Order
-//! The rows are put beside those that the replica has (see `sides`), on a thread beside the drive's loop (see `filling`). Order
 //! of durability: the rows; the applied index with the last of them; the engine persists; only then raft is told of the
 //! snapshot, and the sides are exchanged; then the log begins anew behind the snapshot; only then do the old rows go. So a
 //! crash at any point leaves a side that the log goes on from, and the vote and the log of this replica are never without the

@@ -40,9 +40,10 @@ mod tables;
 mod types;
 mod undecided;
 mod upload_list;
+mod usage;
 
-// What an `ObjectError` may hold, for who maps it without an arrow to those crates.
-pub use blob::BlobError;
+// What an `ObjectError` may hold, and what is known of drives, for who has no arrow to those crates.
+pub use blob::{BlobError, DriveState, DriveStatus};
 pub use meta::MetaError;
 
 pub use copy::CopyRequest;
@@ -54,6 +55,7 @@ pub use put::PutWriter;
 pub use reclaim::{BlobsCursor, BlobsPage, Healed, Reclaimed};
 pub use sweep::MissedDrive;
 pub use types::*;
+pub use usage::BucketUsage;
 
 use readers::Readers;
 use tables::Path;

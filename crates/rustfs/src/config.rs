@@ -8,6 +8,7 @@ mod later;
 mod memory;
 mod scrub;
 mod settings;
+mod shown;
 mod units;
 
 pub use credentials::{FormerSecret, RootKeys, SecretText};

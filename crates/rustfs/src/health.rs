@@ -1,8 +1,8 @@
 //! Health for load balancers and orchestrators: answered before S3, without credentials, on these exact paths alone.
 //!
 //! `GET` and `HEAD` of `/health`, `/health/live`, `/health/ready`, `/minio/health/live`, `/minio/health/ready`,
-//! `/minio/health/cluster` and `/minio/health/cluster/read`. A bucket called `health` or `minio` stays usable: a request
-//! that is signed, or names its bucket by the host, is never taken for one about health.
+//! `/minio/health/cluster` and `/minio/health/cluster/read`. A bucket called `health` stays usable: a request that is
+//! signed, or names its bucket by the host, is never taken for one about health. No bucket can be called `minio`.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, header};
@@ -69,7 +69,9 @@ fn is_signed(uri: &Uri, headers: &HeaderMap) -> bool {
         })
 }
 
-fn names_bucket(uri: &Uri, headers: &HeaderMap, domains: &[String]) -> bool {
+/// Whether the host of a request names a bucket before one of the domains.
+#[must_use]
+pub fn names_bucket(uri: &Uri, headers: &HeaderMap, domains: &[String]) -> bool {
     let host = uri.host().or_else(|| headers.get(header::HOST)?.to_str().ok()).unwrap_or_default();
     let host = host.rsplit_once(':').map_or(host, |(name, _)| name).to_ascii_lowercase();
     domains.iter().any(|domain| {

@@ -1,5 +1,6 @@
 //! The rustfs binary: command line, wiring, start and stop. The only crate in which concrete things are built.
 
+pub mod admin_door;
 pub mod announce;
 pub mod cli;
 pub mod config;
@@ -7,12 +8,15 @@ pub mod drives;
 pub mod health;
 pub mod inspect;
 pub mod listener;
+pub mod log_tap;
 pub mod logging;
 pub mod memory;
 pub mod open_files;
+pub mod orders;
 pub mod salvage;
 pub mod server;
 pub mod service_manager;
 pub mod shutdown;
+pub mod trace;
 pub mod volumes;
 pub mod wiring;

@@ -2,15 +2,19 @@
 
 use std::io::{self, IsTerminal};
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
+
+use crate::log_tap::LogTap;
 
 /// Our crates; others' only say what goes wrong.
-const OURS: &[&str] = &["rustfs", "s3", "iam", "object", "worker", "meta", "blob", "cluster", "env"];
+const OURS: &[&str] = &["rustfs", "s3", "iam", "object", "admin", "worker", "meta", "blob", "cluster", "env"];
 
 const LEVELS: &[&str] = &["off", "error", "warn", "info", "debug", "trace"];
 
-/// Begins to log as the variables say. Returns what was odd about them.
-pub fn init(variable: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+/// Begins to log as the variables say, also to who listens over the network. Returns what was odd about the variables.
+pub fn init(variable: &dyn Fn(&str) -> Option<String>, tap: Option<LogTap>) -> Option<String> {
     let wanted = variable("RUST_LOG").or_else(|| variable("RUSTFS_LOG_LEVEL")).unwrap_or_default();
     let (filter, odd) = match EnvFilter::try_new(directives(&wanted)) {
         Ok(filter) => (filter, None),
@@ -22,12 +26,13 @@ pub fn init(variable: &dyn Fn(&str) -> Option<String>) -> Option<String> {
     };
     let json =
         variable("RUSTFS_LOG_JSON").is_some_and(|value| value.eq_ignore_ascii_case("true") || value == "1");
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    // An error means that somebody logs already: in tests.
-    let _ = match json {
-        true => log.json().flatten_event(true).try_init(),
-        false => log.with_ansi(io::stderr().is_terminal()).try_init(),
+    let log = fmt::layer::<Registry>().with_writer(io::stderr);
+    let log = match json {
+        true => log.json().flatten_event(true).boxed(),
+        false => log.with_ansi(io::stderr().is_terminal()).boxed(),
     };
+    // An error means that somebody logs already: in tests.
+    let _ = tracing_subscriber::registry().with(log).with(tap).with(filter).try_init();
     odd
 }
 
@@ -35,7 +40,7 @@ pub fn init(variable: &dyn Fn(&str) -> Option<String>) -> Option<String> {
 pub fn init_quietly(variable: &dyn Fn(&str) -> Option<String>) {
     let is_asked = ["RUST_LOG", "RUSTFS_LOG_LEVEL"].iter().any(|name| variable(name).is_some());
     if is_asked {
-        init(variable);
+        init(variable, None);
     }
 }
 

@@ -5,23 +5,28 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
+use admin::{LogBoard, ServerFacts};
 use env::Env;
 use iam::{IamOptions, RootCredentials, SecretKey};
 use thiserror::Error;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tracing::{info, warn};
 
+use crate::admin_door::AdminSetup;
 use crate::announce::Announcement;
 use crate::cli::{self, Asked, ServerArguments};
 use crate::config::{Config, Surroundings};
 use crate::drives::Drives;
 use crate::inspect::command::{self, Said};
 use crate::listener::{self, Bound, ListenError, ListenerOptions, Patience};
+use crate::log_tap::LogTap;
+use crate::orders::{self, Orders};
 use crate::salvage::{self, SalvageError};
-use crate::shutdown::{self, Signals};
-use crate::wiring::{self, OpenError, Store};
+use crate::shutdown::{self, Phase, Signals, Stop};
+use crate::wiring::{self, Door, OpenError, Store};
 use crate::{logging, open_files, service_manager};
 
 /// Exit code for words or settings that make no sense.
@@ -123,11 +128,20 @@ fn serve(arguments: &ServerArguments) -> ExitCode {
             return ExitCode::from(USAGE);
         }
     };
-    config.warnings.extend(logging::init(&variable));
+    let logs = LogBoard::default();
+    let tap = LogTap::new(logs.clone(), Arc::clone(&env.clock));
+    config.warnings.extend(logging::init(&variable, Some(tap)));
     // The drives stay this process's until its threads have ended: one may still be in the midst of a write.
-    let ended = runtime.block_on(run(&env, config));
+    let orders = Orders::default();
+    let ended = runtime.block_on(run(&env, config, &orders, logs));
     runtime.shutdown_timeout(LAST_CALLS_TIME_MAX);
     match ended {
+        Ok(drives) if orders.is_restart() => {
+            drop(drives);
+            let error = orders::begin_again();
+            complain(&format!("error: the server has stopped and can't begin again: {error}. Start it"));
+            ExitCode::FAILURE
+        }
         Ok(_) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&format!("error: {error}"));
@@ -150,16 +164,22 @@ fn read_key_file(env: &Env, runtime: &Handle, path: &Path) -> io::Result<String>
 }
 
 /// Serves until it is to stop; gives back the drives, which nobody else may use before.
-async fn run(env: &Env, mut config: Config) -> Result<Option<Drives>, RunError> {
+async fn run(
+    env: &Env,
+    mut config: Config,
+    orders: &Orders,
+    logs: LogBoard,
+) -> Result<Option<Drives>, RunError> {
     let mut signals = Signals::new().map_err(RunError::Signals)?;
     let bound = Bound::new(&config.address)?;
     let addresses: Vec<SocketAddr> = bound.addresses().collect();
     let (connections_max, too_few) = open_files::connections(config.connections_max, open_files::raise());
     config.warnings.extend(too_few);
+    let admin = admin_setup(env, &config, &addresses, orders, logs);
     let opened = tokio::select! {
         biased;
         () = signals.asked() => None,
-        opened = open(env, &config) => Some(opened?),
+        opened = open(env, &config, admin) => Some(opened?),
     };
     let Some((drives, store)) = opened else {
         info!("stopped before the start was complete");
@@ -176,9 +196,13 @@ async fn run(env: &Env, mut config: Config) -> Result<Option<Drives>, RunError> 
     tell_service_manager("READY=1");
     let options = ListenerOptions { connections_max, patience: Patience::default() };
     let (stopper, stop) = shutdown::stop();
-    drop(env.spawn.task(Box::pin(signals.lead(env.clone(), stopper))));
+    drop(env.spawn.task(Box::pin(signals.lead(env.clone(), stopper, orders.clone()))));
+    drop(env.spawn.task(Box::pin(finish(store.door(), stop.clone()))));
     listener::serve(env.clone(), listeners, store.door(), options, stop).await;
-    tell_service_manager("STOPPING=1");
+    if !orders.is_restart() {
+        // To who begins again at once it would be untrue.
+        tell_service_manager("STOPPING=1");
+    }
     store.close().await;
     info!("stopped");
     Ok(Some(drives))
@@ -200,12 +224,42 @@ fn identities(config: &Config) -> (RootCredentials, IamOptions) {
     (root, options)
 }
 
-async fn open(env: &Env, config: &Config) -> Result<(Drives, Store), RunError> {
+/// Lets go what waits within requests when the server is to stop.
+async fn finish(door: Arc<Door>, mut stop: Stop) {
+    stop.reached(Phase::Finishing).await;
+    door.finish();
+}
+
+fn admin_setup(
+    env: &Env,
+    config: &Config,
+    addresses: &[SocketAddr],
+    orders: &Orders,
+    logs: LogBoard,
+) -> AdminSetup {
+    let endpoint = addresses.first().map(ToString::to_string).unwrap_or_default();
+    AdminSetup {
+        facts: ServerFacts {
+            endpoint,
+            scheme: "http",
+            version: env!("CARGO_PKG_VERSION"),
+            region: config.region.clone(),
+            domains: config.domains.clone(),
+            started: env.clock.monotonic(),
+            settings: config.settings(),
+        },
+        logs,
+        orders: orders.clone(),
+    }
+}
+
+async fn open(env: &Env, config: &Config, admin: AdminSetup) -> Result<(Drives, Store), RunError> {
     let front = wiring::frontend_options(config)?;
     salvage::refuse_unfinished(env, &config.drives).await?;
     let mut drives = Drives::prepare(env, &config.drives, config.choices).await.map_err(OpenError::from)?;
     let (metadata, scrub) = (config.metadata_bytes, config.scrub);
-    let store = Store::open(env, &mut drives, identities(config), front, metadata, scrub).await?;
+    let identities = identities(config);
+    let store = Store::open(env, &mut drives, identities, front, metadata, scrub, admin).await?;
     Ok((drives, store))
 }
 

@@ -8,6 +8,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
+use crate::orders::Orders;
+
 /// How long requests in progress may take after a stop was asked for.
 pub const FINISH_TIME_MAX: Duration = Duration::from_secs(30);
 
@@ -92,9 +94,13 @@ impl Signals {
         self.next().await;
     }
 
-    /// Leads the stop through its phases; ends after the last one.
-    pub async fn lead(mut self, env: Env, stopper: Stopper) {
-        self.next().await;
+    /// Leads the stop through its phases, from a signal or an order on; ends after the last one.
+    pub async fn lead(mut self, env: Env, stopper: Stopper, orders: Orders) {
+        tokio::select! {
+            biased;
+            () = self.next() => {}
+            () = orders.given() => {}
+        }
         info!("stopping: requests in progress are finished; a second signal stops at once");
         stopper.go_to(Phase::Finishing);
         tokio::select! {

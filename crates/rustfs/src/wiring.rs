@@ -8,9 +8,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use admin::{Admin, AdminBody, AdminOptions, Gate, TraceBoard};
 use blob::{BlobOpenError, BlobOptions, Blobs, DrivePlace, DriveState, SetDrives};
 use bytes::Bytes;
 use env::Env;
+use http::request::Parts;
 use http::{Request, Response};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
@@ -23,11 +25,13 @@ use thiserror::Error;
 use tracing::{debug, warn};
 use worker::{ScrubBoard, ScrubOptions, Workers};
 
+use crate::admin_door::{AdminDoor, AdminSetup};
 use crate::config::Config;
 use crate::drives::{Drives, DrivesError};
 use crate::health::{self, Question, StoreHealth};
 use crate::listener::Respond;
 use crate::memory::MetadataShare;
+use crate::trace::{self, TracedBody, Tracer};
 
 /// How often sessions are looked at whose time is over. They end by themselves; this gives their room back.
 const SESSIONS_LOOKED_AT_EVERY: Duration = Duration::from_secs(5 * 60);
@@ -87,6 +91,10 @@ pub struct Store {
 pub struct Door {
     objects: Objects,
     frontend: Frontend,
+    admin: AdminDoor,
+    /// Closed while the service is frozen.
+    gate: Arc<Gate>,
+    tracer: Tracer,
     domains: Vec<String>,
 }
 
@@ -195,6 +203,7 @@ impl Store {
         front: FrontendOptions,
         metadata_bytes: u64,
         scrub: ScrubOptions,
+        admin: AdminSetup,
     ) -> Result<Self, OpenError> {
         let options = StorageOptions { scrub, ..StorageOptions::of(drives, metadata_bytes) };
         let storage = Storage::open(env, drives, options).await?;
@@ -202,8 +211,23 @@ impl Store {
         let iam = Arc::new(Iam::open(env, &storage.meta, root, &identities).await?);
         forget_expired_sessions(env, &iam);
         let domains = front.domains.clone();
-        let frontend = Frontend::new(objects.clone(), iam, env.clone(), front);
-        let door = Arc::new(Door { objects, frontend, domains });
+        let frontend = Frontend::new(objects.clone(), Arc::clone(&iam), env.clone(), front);
+        let gate = Arc::new(Gate::default());
+        let traces = TraceBoard::default();
+        let tracer = Tracer::new(traces.clone(), Arc::clone(&env.clock));
+        let admin = Admin::new(AdminOptions {
+            objects: objects.clone(),
+            iam,
+            env: env.clone(),
+            scrubs: storage.workers.scrubs().clone(),
+            facts: admin.facts,
+            control: Arc::new(admin.orders),
+            gate: Arc::clone(&gate),
+            traces,
+            logs: admin.logs,
+        });
+        let admin = AdminDoor::new(admin, frontend.clone(), domains.clone());
+        let door = Arc::new(Door { objects, frontend, admin, gate, tracer, domains });
         Ok(Store { storage, door })
     }
 
@@ -279,6 +303,21 @@ async fn open_blobs(env: &Env, drives: &mut Drives, options: BlobOptions) -> Res
 }
 
 impl Door {
+    /// Lets go what would keep a stop from its end: requests that are held back, and streams of the admin API.
+    pub fn finish(&self) {
+        self.admin.finish();
+    }
+
+    async fn respond_watched(
+        &self,
+        request: Request<Incoming>,
+        peer: Peer,
+    ) -> Response<TracedBody<ResponseBody>> {
+        let name = |head: &Parts| self.frontend.operation_name(head);
+        let (watched, request) = self.tracer.watch(request, peer.address, name);
+        watched.answer(self.frontend.handle(request, peer).await)
+    }
+
     async fn health(&self) -> StoreHealth {
         let health = self.objects.health().await;
         let map = self.objects.meta().map();
@@ -294,7 +333,7 @@ impl Door {
 }
 
 impl Respond for Door {
-    type Body = Either<ResponseBody, Full<Bytes>>;
+    type Body = Either<TracedBody<ResponseBody>, Either<Full<Bytes>, AdminBody>>;
 
     async fn respond(&self, request: Request<Incoming>, peer: IpAddr) -> Response<Self::Body> {
         let asked = health::question(request.method(), request.uri(), request.headers(), &self.domains);
@@ -303,9 +342,16 @@ impl Respond for Door {
                 Question::Live => StoreHealth::default(),
                 _ => self.health().await,
             };
-            return health::answer(question, &health).map(Either::Right);
+            return health::answer(question, &health).map(Either::Left).map(Either::Right);
         }
         let peer = Peer { address: peer, is_tls: false };
-        self.frontend.handle(request, peer).await.map(Either::Left)
+        if self.admin.is_meant(&request) {
+            return Box::pin(self.admin.answer(request, peer)).await.map(Either::Right).map(Either::Right);
+        }
+        self.gate.pass().await;
+        if self.tracer.is_watched() {
+            return Box::pin(self.respond_watched(request, peer)).await.map(Either::Left);
+        }
+        trace::unwatched(self.frontend.handle(request, peer).await).map(Either::Left)
     }
 }

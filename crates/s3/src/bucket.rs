@@ -23,12 +23,24 @@ const REGION_BYTES_MAX: usize = 64;
 /// The region that AWS writes as no region.
 const REGION_UNNAMED: &str = "us-east-1";
 
+/// Paths that begin so are this server's own: what would lie under them in a bucket could not be reached.
+const RESERVED: [&str; 2] = ["minio", "rustfs"];
+
+fn refuse_reserved(bucket: &str) -> Result<(), S3Error> {
+    if RESERVED.contains(&bucket) {
+        let message = "This name is reserved: the server's own API has it. Choose another one.";
+        return Err(S3Error::with_message(ErrorCode::InvalidBucketName, message).with("BucketName", bucket));
+    }
+    Ok(())
+}
+
 pub(crate) async fn create_bucket(call: &Call<'_>, body: &mut IncomingBody) -> Result<Response, S3Error> {
     let limit = call.shared.options.limits.xml_body_bytes_max;
     let document = call.document(body, call.input.headers, limit).await?;
     let input = CreateBucketInput::parse(&call.input, Some(&document))?;
     refuse_write(call.operation, call.input.headers)?;
     refuse_unbuilt(&input)?;
+    refuse_reserved(&input.bucket)?;
     let configuration = input.create_bucket_configuration.unwrap_or_default();
     let region = configuration.location_constraint.unwrap_or_default();
     if region.len() > REGION_BYTES_MAX {

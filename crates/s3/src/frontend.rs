@@ -73,9 +73,9 @@ pub(crate) struct Shared {
     pub(crate) options: FrontendOptions,
     /// Where the digests of all bodies are computed together.
     pub(crate) lanes: Lanes,
-    keys: SigningKeys,
+    pub(crate) keys: SigningKeys,
     overload: Overload,
-    ids: RequestIds,
+    pub(crate) ids: RequestIds,
 }
 
 impl Frontend {
@@ -99,6 +99,10 @@ impl Frontend {
         let (parts, body) = request.into_parts();
         let body = IncomingBody::new(body, parts.version < Version::HTTP_2);
         self.shared.answer(&parts, body, peer).await
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
     }
 }
 
@@ -315,7 +319,7 @@ impl Shared {
 }
 
 /// A session whose token is missing is as unknown to S3 as its key would be.
-fn token_error(fault: TokenFault, is_sent: bool) -> S3Error {
+pub(crate) fn token_error(fault: TokenFault, is_sent: bool) -> S3Error {
     S3Error::new(match fault {
         TokenFault::Expired => ErrorCode::ExpiredToken,
         TokenFault::Invalid if is_sent => ErrorCode::InvalidToken,

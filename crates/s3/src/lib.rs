@@ -13,6 +13,7 @@ pub mod auth;
 mod authorization;
 pub mod body;
 mod bucket;
+mod caller;
 mod checksum_headers;
 mod conditions;
 mod copy;
@@ -39,6 +40,8 @@ mod unsupported;
 mod upload_listing;
 pub mod wire;
 
+pub use caller::SignedCaller;
+pub use error::S3Error;
 pub use frontend::{Frontend, FrontendOptions};
 pub use limits::Limits;
 pub use proxy::{Peer, Subnet};

@@ -16,10 +16,10 @@ const OURS: &[(&str, &[&str])] = &[
     ("worker", &["model", "env", "cluster", "meta", "blob", "object"]),
     ("lanes", &[]),
     ("s3", &["model", "env", "object", "iam", "lanes"]),
-    ("admin", &["model", "object", "iam", "worker", "cluster"]),
+    ("admin", &["model", "env", "object", "iam", "worker", "cluster"]),
     ("rustfs", &["model", "env", "cluster", "meta", "blob", "iam", "object", "worker", "s3", "admin"]),
     ("sim", &["model", "env", "cluster", "meta", "blob", "iam", "object", "worker", "s3", "admin", "rustfs"]),
-    ("fuzz", &["model", "env", "cluster", "meta", "blob", "object", "iam", "s3"]),
+    ("fuzz", &["model", "env", "cluster", "meta", "blob", "object", "iam", "s3", "admin"]),
     ("bench", &[]),
     ("xtask", &[]),
 ];

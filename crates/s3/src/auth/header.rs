@@ -31,8 +31,7 @@ pub(super) fn claim<'a>(
         return Err(malformed("there is more than one."));
     }
     let parts = Parts::parse(value)?;
-    let credential =
-        Credential::parse(parts.credential, options.sts_body_sha256.is_some()).map_err(malformed)?;
+    let credential = Credential::parse(parts.credential, options).map_err(malformed)?;
     let signature = verify::signature(parts.signature)
         .ok_or_else(|| malformed("the Signature is not 64 hexadecimal digits."))?;
     if !verify::is_header_list(parts.signed_headers) {

@@ -63,6 +63,8 @@ pub struct HostView<'a> {
 pub struct Options<'a> {
     /// Accept signatures for the service `sts` too. STS clients send no digest of the body: this is it.
     pub sts_body_sha256: Option<&'a [u8; 32]>,
+    /// Accept signatures for no region: madmin makes such.
+    pub no_region: bool,
 }
 
 /// What a request says of its sender, nothing of it verified yet.

@@ -77,7 +77,7 @@ pub(super) fn claim<'a>(
     let date = AmzDate::parse(&date).ok_or_else(|| {
         malformed(r#"X-Amz-Date must be in the ISO8601 Long Format "yyyyMMdd'T'HHmmss'Z'""#)
     })?;
-    let parsed = Credential::parse(&credential, options.sts_body_sha256.is_some())
+    let parsed = Credential::parse(&credential, options)
         .map_err(|detail| malformed(format!("Error parsing the X-Amz-Credential parameter; {detail}")))?;
     if parsed.scope.day != date.day() {
         let (day, signed) = (parsed.scope.day, date.day());

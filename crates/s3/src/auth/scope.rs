@@ -1,5 +1,7 @@
 //! The credential of a signature: `AKID/20130524/us-east-1/s3/aws4_request`.
 
+use super::Options;
+
 /// What a signing key is good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Scope<'a> {
@@ -29,7 +31,7 @@ const REGION_LENGTH_MAX: usize = 64;
 
 impl<'a> Credential<'a> {
     /// Takes a credential apart from its end, for an access key may hold slashes. The error says what is wrong with it.
-    pub fn parse(text: &'a str, allow_sts: bool) -> Result<Self, String> {
+    pub fn parse(text: &'a str, options: Options<'_>) -> Result<Self, String> {
         let malformed = || {
             r#"the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request"."#
                 .to_owned()
@@ -48,10 +50,10 @@ impl<'a> Credential<'a> {
                 r#"incorrect date format "{day}". This date in the credential must be in the format "yyyyMMdd"."#
             ));
         }
-        if region.is_empty() {
+        if region.is_empty() && !options.no_region {
             return Err("a non-empty region must be provided in the credential.".to_owned());
         }
-        if service != "s3" && !(allow_sts && service == "sts") {
+        if service != "s3" && !(options.sts_body_sha256.is_some() && service == "sts") {
             return Err(format!(r#"incorrect service "{service}". This endpoint belongs to "s3"."#));
         }
         if terminal != "aws4_request" {
@@ -68,7 +70,8 @@ mod tests {
 
     #[test]
     fn an_access_key_may_hold_slashes() {
-        let credential = Credential::parse("a/b/20130524/us-east-1/s3/aws4_request", false).unwrap();
+        let credential =
+            Credential::parse("a/b/20130524/us-east-1/s3/aws4_request", Options::default()).unwrap();
         assert_eq!(credential.access_key, "a/b");
         assert_eq!(credential.scope_text, "20130524/us-east-1/s3/aws4_request");
         assert_eq!(credential.scope, Scope { day: "20130524", region: "us-east-1", service: "s3" });
@@ -84,9 +87,12 @@ mod tests {
             ("AKID/20130524/us-east-1/sts/aws4_request", "sts"),
             ("AKID/20130524/us-east-1/s3/aws5_request", "aws5_request"),
         ] {
-            let detail = Credential::parse(text, false).unwrap_err();
+            let detail = Credential::parse(text, Options::default()).unwrap_err();
             assert!(detail.contains(named), "{text}: {detail}");
         }
-        assert!(Credential::parse("AKID/20130524/us-east-1/sts/aws4_request", true).is_ok());
+        let sts = Options { sts_body_sha256: Some(&[0; 32]), ..Options::default() };
+        assert!(Credential::parse("AKID/20130524/us-east-1/sts/aws4_request", sts).is_ok());
+        let admin = Options { no_region: true, ..Options::default() };
+        assert!(Credential::parse("AKID/20130524//s3/aws4_request", admin).is_ok());
     }
 }

@@ -518,7 +518,7 @@ fn sts_is_accepted_only_where_it_is_served() {
     signer.sign(&case.target(), &mut map, &now(), &hex::encode(digest));
     case.headers = map;
     assert_eq!(case.code(), "AuthorizationHeaderMalformed");
-    let options = Options { sts_body_sha256: Some(&digest) };
+    let options = Options { sts_body_sha256: Some(&digest), ..Options::default() };
     assert!(case.send_with(&SigningKeys::new(), SECRET, options).is_ok());
 }
 

@@ -1,0 +1,99 @@
+//! Who sends a request that is for another API behind the same door: the one place outside S3's operations where signatures
+//! are verified, by the very same code.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use http::HeaderMap;
+use http::request::Parts;
+use iam::{Identity, SecretKey};
+
+use crate::addressing;
+use crate::auth::{self, HostView, PayloadKind, Presented};
+use crate::error::{ErrorCode, S3Error};
+use crate::frontend::{Frontend, token_error};
+use crate::generated::Operation;
+use crate::proxy::{Peer, forwarded_hosts};
+use crate::route::route;
+use crate::wire::Query;
+
+/// Who signed a request.
+#[derive(Clone, Debug)]
+pub struct SignedCaller {
+    /// Who it is.
+    pub who: Arc<Identity>,
+    /// The secret that the signature was made with.
+    pub secret: SecretKey,
+    /// The digest that the body must have; none where the caller has left it unsigned.
+    pub body_sha256: Option<[u8; 32]>,
+    /// Where the request comes from: the client's side of proxies that are trusted.
+    pub source: IpAddr,
+    /// Whether the connection is encrypted.
+    pub is_tls: bool,
+}
+
+impl Frontend {
+    /// Who signed a request in its headers; none where nobody says. The region of the signature is not looked at.
+    ///
+    /// # Errors
+    /// Credentials that are wrong, unknown or of another form, signatures in URLs, and bodies in signed chunks: S3's errors.
+    pub fn caller(&self, parts: &Parts, peer: Peer) -> Result<Option<SignedCaller>, S3Error> {
+        let shared = self.shared();
+        let is_proxied = peer.is_trusted_proxy(&shared.options.trusted_proxies);
+        let forwarded = if is_proxied { forwarded_hosts(&parts.headers) } else { Vec::new() };
+        let forwarded: Vec<&str> = forwarded.iter().map(String::as_str).collect();
+        let request = auth::Request {
+            method: parts.method.as_str(),
+            path: parts.uri.path(),
+            query: parts.uri.query().unwrap_or_default(),
+            headers: &parts.headers,
+            host: HostView { host: addressing::host(parts), forwarded_hosts: &forwarded },
+        };
+        let now = i64::try_from(shared.env.clock.now().millis()).unwrap_or(i64::MAX);
+        let options = auth::Options { no_region: true, ..auth::Options::default() };
+        let Presented::Signed(claim) = auth::present(&request, now, options)? else { return Ok(None) };
+        shared.iam.admit(&peer.origin(&parts.headers))?;
+        let found = shared.iam.find(claim.access_key());
+        let (secret, who) = found.ok_or_else(|| claim.unknown_access_key())?;
+        let verified = claim.verify(secret.as_ref(), &shared.keys)?;
+        let token = verified.session_token.as_deref();
+        who.check_token(token, shared.env.clock.now())
+            .map_err(|fault| token_error(fault, token.is_some()))?;
+        if verified.presigned {
+            // Who gives away a link gives away what it names, not the server.
+            let message = "This API takes signatures in the Authorization header only, not in the URL.";
+            return Err(S3Error::with_message(ErrorCode::AccessDenied, message));
+        }
+        let body_sha256 = signed_digest(verified.payload)?;
+        let source = peer.client(&shared.options.trusted_proxies, &parts.headers);
+        Ok(Some(SignedCaller { who, secret, body_sha256, source, is_tls: peer.is_tls }))
+    }
+
+    /// The operation that a request asks for, by its name in AWS's documentation; none where it is none.
+    #[must_use]
+    pub fn operation_name(&self, parts: &Parts) -> Option<&'static str> {
+        let query = Query::parse(parts.uri.query()).ok()?;
+        let (target, _) = addressing::target(parts, &query, &self.shared().options.domains).ok()?;
+        route(&parts.method, &target, &query, &parts.headers).ok().map(Operation::name)
+    }
+
+    /// The headers that every answer has: the next request's ids.
+    #[must_use]
+    pub fn next_ids(&self) -> HeaderMap {
+        let mut headers = HeaderMap::with_capacity(4);
+        self.shared().ids.next().write(&mut headers);
+        headers
+    }
+}
+
+/// The digest that a body must have: of all of it, or none.
+fn signed_digest(payload: PayloadKind) -> Result<Option<[u8; 32]>, S3Error> {
+    match payload {
+        PayloadKind::Sha256(digest) => Ok(Some(digest)),
+        PayloadKind::Unsigned => Ok(None),
+        _ => {
+            let message = "This API takes bodies as they are, not in chunks (aws-chunked).";
+            Err(S3Error::with_message(ErrorCode::NotImplemented, message))
+        }
+    }
+}
