@@ -56,8 +56,15 @@ fn seen(call: &Call<'_>, usage: &BucketUsage) -> Option<Value> {
 /// All that the caller's policies say, as one. Root may all that the widest of the canned policies allows.
 fn policy(call: &Call<'_>) -> Value {
     let who = &call.asker.caller.who;
-    let names: Vec<&str> = if who.is_owner() { vec!["consoleAdmin"] } else { who.policy_names().collect() };
-    let texts = names.iter().filter_map(|name| call.shared.iam.policy(who.account(), name).ok());
+    match who.is_owner() {
+        true => merged(call, &["consoleAdmin".to_owned()]),
+        false => merged(call, &who.policy_names().map(str::to_owned).collect::<Vec<_>>()),
+    }
+}
+
+/// The statements of several policies in one.
+pub(crate) fn merged(call: &Call<'_>, names: &[String]) -> Value {
+    let texts = names.iter().filter_map(|name| call.shared.iam.policy(call.account(), name).ok());
     let statements: Vec<Value> = texts
         .filter_map(|policy| serde_json::from_str::<Value>(&policy.text).ok())
         .flat_map(|mut policy| match policy["Statement"].take() {

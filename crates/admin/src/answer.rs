@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_util::Stream;
-use http::{HeaderValue, header};
+use http::{HeaderValue, StatusCode, header};
 use http_body::{Body, Frame, SizeHint};
 use serde::Serialize;
 use tokio::sync::OwnedSemaphorePermit;
@@ -20,6 +20,8 @@ pub(crate) type Lines = Pin<Box<dyn Stream<Item = Bytes> + Send>>;
 pub(crate) enum Answer {
     /// Nothing but that it is done.
     Done,
+    /// The same, where madmin wants it said so.
+    NoContent,
     /// A document.
     Json(Vec<u8>),
     /// A text.
@@ -34,6 +36,7 @@ impl std::fmt::Debug for Answer {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(match self {
             Self::Done => "Done",
+            Self::NoContent => "NoContent",
             Self::Json(_) => "Json",
             Self::Text(_) => "Text",
             Self::Bytes(..) => "Bytes",
@@ -52,14 +55,19 @@ impl Answer {
     }
 
     pub(crate) fn into_response(self) -> http::Response<AdminBody> {
+        let status = match self {
+            Self::NoContent => StatusCode::NO_CONTENT,
+            _ => StatusCode::OK,
+        };
         let (content, kind) = match self {
-            Self::Done => (Content::Whole(Bytes::new()), None),
+            Self::Done | Self::NoContent => (Content::Whole(Bytes::new()), None),
             Self::Json(text) => (Content::Whole(text.into()), Some("application/json")),
             Self::Text(text) => (Content::Whole(text.into()), Some("text/plain; charset=utf-8")),
             Self::Bytes(bytes, kind) => (Content::Whole(bytes.into()), Some(kind)),
             Self::Lines(lines) => (Content::Lines(lines), Some("application/x-ndjson")),
         };
         let mut response = http::Response::new(AdminBody { content, _place: None });
+        *response.status_mut() = status;
         if let Some(kind) = kind {
             response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
         }

@@ -50,6 +50,17 @@ impl Asker<'_> {
         self.iam.allows(&self.caller.who, &question(action, resource, &context))
     }
 
+    /// Whether a policy denies them something, other than that none allows it.
+    pub(crate) fn is_denied(&self, action: Action) -> bool {
+        let who = &self.caller.who;
+        if who.is_unlimited() {
+            return false;
+        }
+        let context = self.context();
+        let explained = self.iam.explain(who, &question(action, Resource::Service, &context));
+        explained.statements.iter().any(|statement| !statement.allows && statement.mismatch.is_none())
+    }
+
     fn context(&self) -> Context<'_> {
         let mut context = Context::new();
         self.caller.who.describe(&mut context);

@@ -4,10 +4,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use iam::{Identity, SecretKey};
+use model::identity::AccountId;
+use serde::de::DeserializeOwned;
 
 use crate::asker::Asker;
 use crate::body::RequestBody;
-use crate::error::AdminError;
+use crate::error::{AdminError, AdminErrorCode};
 use crate::query::Query;
 use crate::route::{Dialect, Route};
 use crate::server::Shared;
@@ -46,7 +48,6 @@ pub(crate) struct Call<'a> {
     pub(crate) shared: &'a Arc<Shared>,
     pub(crate) route: &'static Route,
     pub(crate) dialect: Dialect,
-    #[expect(dead_code, reason = "the routes that come next name things in their paths")]
     pub(crate) names: Vec<(&'static str, &'a str)>,
     pub(crate) query: Query,
     pub(crate) asker: Asker<'a>,
@@ -54,8 +55,31 @@ pub(crate) struct Call<'a> {
 }
 
 impl Call<'_> {
+    /// The account that the caller acts in.
+    pub(crate) fn account(&self) -> AccountId {
+        self.asker.caller.who.account()
+    }
+
+    /// What the path has in place of a name of its row.
+    pub(crate) fn name(&self, name: &str) -> &str {
+        self.names.iter().find(|(known, _)| *known == name).map(|(_, value)| *value).unwrap_or_default()
+    }
+
+    /// The body as a document of this form.
+    pub(crate) async fn read<T: DeserializeOwned>(&self, body: &mut RequestBody) -> Result<T, AdminError> {
+        let text = self.document(body).await?;
+        serde_json::from_slice(&text).map_err(|error| {
+            // Where it is wrong is said, and not what stands there: it may be a secret.
+            let message = format!(
+                "The body is not the JSON of this request (line {}, column {}).",
+                error.line(),
+                error.column()
+            );
+            AdminError::new(AdminErrorCode::ConfigBadJson, message)
+        })
+    }
+
     /// The body, opened where it is sealed.
-    #[expect(dead_code, reason = "the routes that come next have bodies")]
     pub(crate) async fn document(&self, body: &mut RequestBody) -> Result<Vec<u8>, AdminError> {
         if self.dialect == Dialect::Plain || !self.route.sealed.request() {
             return body.read(PLAIN_BYTES_MAX, self.asker.caller.body_sha256).await;

@@ -3,7 +3,7 @@
 //! Always true: a message says who must act, and holds nothing of the inside (paths, drives, causes): those go to the log.
 
 use http::{HeaderMap, StatusCode};
-use iam::AccessDenied;
+use iam::{AccessDenied, IamError, IdentityKind};
 use object::ObjectError;
 use serde_json::json;
 
@@ -40,16 +40,27 @@ macro_rules! admin_error_codes {
 admin_error_codes! {
     AccessDenied = "AccessDenied", 403;
     BadDigest = "XAmzContentSHA256Mismatch", 400;
+    Conflict = "XMinioAdminIdentityExists", 409;
     ConfigBadJson = "XMinioAdminConfigBadJSON", 400;
     EntityTooLarge = "EntityTooLarge", 400;
     IncompleteBody = "IncompleteBody", 400;
     InternalError = "InternalError", 500;
+    GroupNotEmpty = "XMinioAdminGroupNotEmpty", 400;
+    InvalidAccessKey = "XMinioAdminInvalidAccessKey", 400;
     InvalidArgument = "InvalidArgument", 400;
     InvalidRequest = "InvalidRequest", 400;
+    InvalidSecretKey = "XMinioAdminInvalidSecretKey", 400;
     KmsNotConfigured = "XMinioKMSNotConfigured", 501;
-    MethodNotAllowed = "MethodNotAllowed", 405;
+    MalformedPolicy = "MalformedPolicy", 400;
+    NoSuchAccessKey = "XMinioInvalidIAMCredentials", 404;
+    NoSuchAccount = "XMinioAdminNoSuchAccount", 404;
     NoSuchBucket = "NoSuchBucket", 404;
+    NoSuchGroup = "XMinioAdminNoSuchGroup", 404;
+    NoSuchPolicy = "XMinioAdminNoSuchPolicy", 404;
+    NoSuchUser = "XMinioAdminNoSuchUser", 404;
     NotImplemented = "NotImplemented", 501;
+    PolicyChangeAlreadyApplied = "XMinioAdminPolicyChangeAlreadyApplied", 400;
+    PolicyInUse = "XMinioIAMPolicyInUse", 400;
     RequestTimeout = "RequestTimeout", 400;
     ServiceUnavailable = "ServiceUnavailable", 503;
     SlowDown = "SlowDown", 503;
@@ -134,6 +145,40 @@ impl From<PayloadError> for AdminError {
             _ => AdminErrorCode::ConfigBadJson,
         };
         Self::new(code, format!("The body can't be read: {error}."))
+    }
+}
+
+impl From<IamError> for AdminError {
+    fn from(error: IamError) -> Self {
+        let code = match &error {
+            IamError::NotFound { kind, .. } => match kind {
+                IdentityKind::User => AdminErrorCode::NoSuchUser,
+                IdentityKind::Group => AdminErrorCode::NoSuchGroup,
+                IdentityKind::Policy => AdminErrorCode::NoSuchPolicy,
+                IdentityKind::AccessKey => AdminErrorCode::NoSuchAccessKey,
+                IdentityKind::Account => AdminErrorCode::NoSuchAccount,
+            },
+            IamError::Exists { .. } => AdminErrorCode::Conflict,
+            IamError::Name { kind: IdentityKind::User | IdentityKind::AccessKey, .. } => {
+                AdminErrorCode::InvalidAccessKey
+            }
+            IamError::SecretKey { .. } => AdminErrorCode::InvalidSecretKey,
+            IamError::Policy(_) => AdminErrorCode::MalformedPolicy,
+            IamError::PolicyInUse { .. } => AdminErrorCode::PolicyInUse,
+            IamError::GroupNotEmpty { .. } => AdminErrorCode::GroupNotEmpty,
+            IamError::NotOwnKey => AdminErrorCode::AccessDenied,
+            IamError::Name { .. }
+            | IamError::TextTooLong { .. }
+            | IamError::IsRoot { .. }
+            | IamError::Expiry { .. }
+            | IamError::TooMany { .. } => AdminErrorCode::InvalidArgument,
+            IamError::Seal(_) | IamError::Meta(_) => {
+                tracing::warn!(%error, "the admin API can't read or change identities");
+                let message = "Identities can't be read or changed now. The log says why; try again.";
+                return Self::new(AdminErrorCode::ServiceUnavailable, message);
+            }
+        };
+        Self::new(code, error.to_string())
     }
 }
 

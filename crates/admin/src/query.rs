@@ -29,6 +29,11 @@ impl Query {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
+    /// All values of this name.
+    pub(crate) fn all<'q>(&'q self, name: &'q str) -> impl Iterator<Item = &'q str> {
+        self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
     /// Whether the value of this name is `true`.
     pub(crate) fn is_true(&self, name: &str) -> bool {
         self.get(name) == Some("true")
@@ -71,6 +76,7 @@ mod tests {
         let query = Query::parse(Some("name=a%2Bb+c&n=%2525&list=1&list=2&empty=&bare")).unwrap();
         assert_eq!(query.get("name"), Some("a+b c"));
         assert_eq!(query.get("n"), Some("%25"));
+        assert_eq!(query.all("list").collect::<Vec<_>>(), ["1", "2"]);
         assert_eq!((query.get("empty"), query.get("bare"), query.get("none")), (Some(""), Some(""), None));
         assert!(query.need("empty").is_err() && query.need("name").is_ok());
         assert_eq!((query.number("list", 5), query.number("none", 5)), (Ok(1), Ok(5)));

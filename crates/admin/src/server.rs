@@ -26,6 +26,7 @@ use crate::route::{self, Dialect, Operation};
 use crate::trace::TraceBoard;
 use crate::wire::{self, Algorithm, PayloadError};
 use crate::{account, config, heal, info, kms, locks, log, metrics, service, speedtest, trace, usage};
+use crate::{attachments, groups, keys, policies, users};
 
 /// Requests at once, streams included.
 const REQUESTS_MAX: usize = 256;
@@ -255,7 +256,12 @@ fn refusal(parts: &Parts, error: &AdminError, ids: &HeaderMap) -> Response<Admin
 async fn dispatch(call: &Call<'_>, body: &mut RequestBody) -> Result<Answer, AdminError> {
     use Operation as O;
     match call.route.operation {
+        O::AccessKeyInfo => keys::access_key_info(call),
         O::AccountInfo => Box::pin(account::account_info(call)).await,
+        O::AddPolicy => policies::add_policy(call, body).await,
+        O::AddServiceAccount => Box::pin(keys::add(call, body)).await,
+        O::AddUser => Box::pin(users::add_user(call, body)).await,
+        O::AssociatePolicies => Box::pin(attachments::associate(call, body)).await,
         O::BackgroundHealStatus => Box::pin(heal::background_heal_status(call)).await,
         O::ConfigHelp => config::help(call),
         O::DataUsageInfo => Box::pin(usage::data_usage_info(call)).await,
@@ -263,10 +269,30 @@ async fn dispatch(call: &Call<'_>, body: &mut RequestBody) -> Result<Answer, Adm
         O::DevNullExtraTime => speedtest::dev_null_extra_time(),
         O::ForceUnlock => locks::force_unlock(),
         O::GetConfig => config::get(call),
+        O::Group => groups::group(call),
+        O::Groups => groups::groups(call),
         O::Info => Box::pin(info::info(call)).await,
         O::KmsStatus => kms::status(),
+        O::ListAccessKeys => keys::list_bulk(call),
+        O::ListPolicies => policies::list_policies(call),
+        O::ListServiceAccounts => keys::list(call),
+        O::ListUsers => users::list_users(call),
         O::Log => log::log(call),
         O::Metrics => metrics::metrics(call),
+        O::PolicyEntities => attachments::entities(call),
+        O::PolicyInfo => policies::policy_info(call),
+        O::RemovePolicy => Box::pin(policies::remove_policy(call)).await,
+        O::RemoveServiceAccount => Box::pin(keys::remove(call)).await,
+        O::RemoveUser => Box::pin(users::remove_user(call)).await,
+        O::RevokeTokens => Box::pin(keys::revoke(call)).await,
+        O::ServiceAccountInfo => keys::info(call),
+        O::SetGroupStatus => Box::pin(groups::set_group_status(call)).await,
+        O::SetPolicies => Box::pin(attachments::set_policies(call)).await,
+        O::SetUserStatus => Box::pin(users::set_user_status(call)).await,
+        O::TemporaryAccountInfo => keys::temporary_info(call),
+        O::UpdateMembers => Box::pin(groups::update_members(call, body)).await,
+        O::UpdateServiceAccount => Box::pin(keys::update(call, body)).await,
+        O::UserInfo => users::user_info(call),
         O::Service => service::service(call),
         O::SetConfig => config::set(),
         O::StorageInfo => Box::pin(info::storage_info(call)).await,

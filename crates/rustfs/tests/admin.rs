@@ -18,10 +18,11 @@ use env::Env;
 use env::simulated::Simulation;
 use http::{HeaderMap, Request};
 use http_body_util::{BodyExt, Full};
-use iam::{Iam, IamOptions, RootCredentials, SealingCosts};
+use iam::{Iam, IamOptions, NewServiceAccount, RootCredentials, SealingCosts};
 use meta::engine::Engine;
 use meta::engine::memory::MemoryEngineStore;
 use meta::{Meta, MetaDrive, MetaOptions};
+use model::identity::{AccountId, KeyHolder};
 use model::ids::{DriveId, StoreId};
 use object::{Objects, ObjectsOptions};
 use rustfs::admin_door::AdminDoor;
@@ -31,6 +32,7 @@ use s3::{Frontend, FrontendOptions, Peer};
 use serde_json::Value;
 
 const HOST: &str = "localhost:9000";
+const USER_SECRET: &str = "users-secret";
 
 /// Counts what the process was told.
 #[derive(Debug, Default)]
@@ -54,6 +56,7 @@ struct Client {
     env: Env,
     told: Arc<Told>,
     gate: Arc<Gate>,
+    iam: Arc<Iam>,
 }
 
 /// With whose secret a request is signed.
@@ -62,6 +65,8 @@ enum Signed {
     Nobody,
     Root,
     Wrongly,
+    /// A user without any policy.
+    User,
 }
 
 impl Client {
@@ -75,16 +80,17 @@ impl Client {
     ) -> (u16, Value) {
         let mut map = HeaderMap::new();
         map.insert("host", HOST.parse().unwrap());
-        let secret = match signed {
+        let keys = match signed {
             Signed::Nobody => None,
-            Signed::Root => Some("rustfssecret"),
-            Signed::Wrongly => Some("another secret"),
+            Signed::Root => Some(("rustfsadmin", "rustfssecret")),
+            Signed::Wrongly => Some(("rustfsadmin", "another secret")),
+            Signed::User => Some(("nobody-special", USER_SECRET)),
         };
-        if let Some(secret) = secret {
+        if let Some((access_key, secret)) = keys {
             let now = i64::try_from(self.env.clock.now().millis()).unwrap();
             let date = AmzDate::from_unix_milliseconds(now).unwrap();
             let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
-            let (access_key, region, service) = ("rustfsadmin", "us-east-1", "s3");
+            let (region, service) = ("us-east-1", "s3");
             let signer = Signer { access_key, secret, session_token: None, region, service };
             let payload = headers
                 .iter()
@@ -157,7 +163,7 @@ fn on_door(test: impl AsyncFnOnce(Client)) {
         let (told, gate) = (Arc::new(Told::default()), Arc::new(Gate::default()));
         let admin = Admin::new(AdminOptions {
             objects: objects.clone(),
-            iam,
+            iam: Arc::clone(&iam),
             env: env.clone(),
             scrubs: worker::ScrubBoard::default(),
             facts: ServerFacts {
@@ -175,7 +181,7 @@ fn on_door(test: impl AsyncFnOnce(Client)) {
             logs: LogBoard::default(),
         });
         let door = AdminDoor::new(admin, front, vec!["s3.example.com".to_owned()]);
-        test(Client { door, env, told, gate }).await;
+        test(Client { door, env, told, gate, iam }).await;
         objects.meta().close().await;
         objects.blobs().close().await;
     });
@@ -209,6 +215,59 @@ fn no_route_is_served_to_who_does_not_sign_or_signs_wrongly() {
         }
         let told = (client.told.stops.load(Ordering::Relaxed), client.told.restarts.load(Ordering::Relaxed));
         assert_eq!(told, (0, 0), "whoever was refused has changed nothing");
+    });
+}
+
+#[test]
+fn no_route_serves_a_user_without_its_right() {
+    on_door(async |client| {
+        client.iam.put_user(AccountId::ROOT, "nobody-special", Some(USER_SECRET), true).await.unwrap();
+        for (route, uri) in all().into_iter().filter(|(route, _)| route.needed != Needed::Known) {
+            let found = client.code(Signed::User, route.method, &uri).await;
+            assert_eq!(found, refused(403, "AccessDenied"), "{} {uri}", route.method);
+        }
+        let told = (client.told.stops.load(Ordering::Relaxed), client.told.restarts.load(Ordering::Relaxed));
+        assert_eq!(told, (0, 0));
+    });
+}
+
+/// Routes without a right of their own are about the caller: of root nothing is told or changed.
+#[test]
+fn what_needs_no_right_is_about_the_caller_alone() {
+    on_door(async |client| {
+        client.iam.put_user(AccountId::ROOT, "nobody-special", Some(USER_SECRET), true).await.unwrap();
+        let key = client
+            .iam
+            .create_service_account(AccountId::ROOT, &KeyHolder::Owner, NewServiceAccount::default())
+            .await
+            .unwrap()
+            .access_key;
+        let of_root = [
+            ("GET", "user-info?accessKey=rustfsadmin".to_owned()),
+            ("GET", "list-service-accounts?user=rustfsadmin".to_owned()),
+            ("GET", format!("info-service-account?accessKey={key}")),
+            ("GET", format!("info-access-key?accessKey={key}")),
+            ("DELETE", format!("delete-service-account?accessKey={key}")),
+            ("POST", format!("update-service-account?accessKey={key}")),
+            ("GET", "list-access-keys-bulk?listType=all&users=rustfsadmin".to_owned()),
+            ("GET", "list-access-keys-bulk?listType=all&all=true".to_owned()),
+            ("POST", "revoke-tokens/builtin?user=rustfsadmin".to_owned()),
+        ];
+        for (method, what) in of_root {
+            let found = client.code(Signed::User, method, &format!("/rustfs/admin/v3/{what}")).await;
+            assert_eq!(found, refused(403, "AccessDenied"), "{what}");
+        }
+        let body = br#"{"targetUser":"rustfsadmin"}"#;
+        let uri = "/rustfs/admin/v3/add-service-account";
+        let (status, _) = client.send(Signed::User, "PUT", uri, &[], body).await;
+        assert_eq!(status, 403);
+        let (status, own) = client.send(Signed::User, "PUT", uri, &[], b"{}").await;
+        assert_eq!((status, own["credentials"]["accessKey"].is_string()), (200, true), "{own}");
+        let (_, account) = client.send(Signed::User, "GET", "/rustfs/admin/v3/accountinfo", &[], b"").await;
+        assert_eq!(
+            (&account["AccountName"], &account["Buckets"]),
+            (&"nobody-special".into(), &serde_json::json!([]))
+        );
     });
 }
 

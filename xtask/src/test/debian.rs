@@ -16,6 +16,7 @@ struct Need {
 const NEEDS: &[Need] = &[
     Need { package: "curl", probe: &["curl", "--version"] },
     Need { package: "e2fsprogs", probe: &["mkfs.ext4", "-V"] },
+    Need { package: "golang-go", probe: &["go", "version"] },
     Need { package: "mount", probe: &["mount", "--version"] },
     Need { package: "strace", probe: &["strace", "--version"] },
     Need { package: "python3", probe: &["python3", "--version"] },
