@@ -11,7 +11,7 @@ use serde_json::json;
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Question {
+pub enum HealthQuestion {
     /// Whether the process answers.
     Live,
     /// Whether writes would succeed.
@@ -41,16 +41,21 @@ pub struct StoreHealth {
 
 /// Whether the request is about health. `domains` are those whose subdomains are buckets.
 #[must_use]
-pub fn question(method: &Method, uri: &Uri, headers: &HeaderMap, domains: &[String]) -> Option<Question> {
+pub fn question(
+    method: &Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+    domains: &[String],
+) -> Option<HealthQuestion> {
     if method != Method::GET && method != Method::HEAD {
         return None;
     }
     let question = match uri.path() {
-        "/health" | "/health/live" | "/minio/health/live" => Question::Live,
-        "/health/ready" | "/minio/health/ready" => Question::Ready,
-        "/minio/health/cluster" if has_maintenance(uri) => Question::Maintenance,
-        "/minio/health/cluster" => Question::Cluster,
-        "/minio/health/cluster/read" => Question::Read,
+        "/health" | "/health/live" | "/minio/health/live" => HealthQuestion::Live,
+        "/health/ready" | "/minio/health/ready" => HealthQuestion::Ready,
+        "/minio/health/cluster" if has_maintenance(uri) => HealthQuestion::Maintenance,
+        "/minio/health/cluster" => HealthQuestion::Cluster,
+        "/minio/health/cluster/read" => HealthQuestion::Read,
         _ => return None,
     };
     let is_s3 = is_signed(uri, headers) || names_bucket(uri, headers, domains);
@@ -79,15 +84,17 @@ pub fn names_bucket(uri: &Uri, headers: &HeaderMap, domains: &[String]) -> bool 
     })
 }
 
-/// The answer. `health` is not looked at for [`Question::Live`].
+/// The answer. `health` is not looked at for [`HealthQuestion::Live`].
 #[must_use]
-pub fn answer(question: Question, health: &StoreHealth) -> Response<Full<Bytes>> {
+pub fn answer(question: HealthQuestion, health: &StoreHealth) -> Response<Full<Bytes>> {
     let (status, body) = match question {
-        Question::Live => (StatusCode::OK, json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") })),
-        Question::Ready | Question::Cluster => works(health.writes, health),
-        Question::Read => works(health.reads, health),
+        HealthQuestion::Live => {
+            (StatusCode::OK, json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))
+        }
+        HealthQuestion::Ready | HealthQuestion::Cluster => works(health.writes, health),
+        HealthQuestion::Read => works(health.reads, health),
         // There is no other machine that could take over.
-        Question::Maintenance => (
+        HealthQuestion::Maintenance => (
             StatusCode::PRECONDITION_FAILED,
             json!({ "status": "unavailable", "reasons": ["this machine is the only one of the store"] }),
         ),
@@ -98,9 +105,11 @@ pub fn answer(question: Question, health: &StoreHealth) -> Response<Full<Bytes>>
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     let quorum = match question {
-        Question::Cluster | Question::Maintenance => Some(("x-minio-write-quorum", health.write_quorum)),
-        Question::Read => Some(("x-minio-read-quorum", health.read_quorum)),
-        Question::Live | Question::Ready => None,
+        HealthQuestion::Cluster | HealthQuestion::Maintenance => {
+            Some(("x-minio-write-quorum", health.write_quorum))
+        }
+        HealthQuestion::Read => Some(("x-minio-read-quorum", health.read_quorum)),
+        HealthQuestion::Live | HealthQuestion::Ready => None,
     };
     if let Some((name, quorum)) = quorum {
         headers.insert(name, HeaderValue::from(quorum));
@@ -127,7 +136,7 @@ fn works(works: bool, health: &StoreHealth) -> (StatusCode, serde_json::Value) {
 mod tests {
     use super::*;
 
-    fn asked(method: &Method, uri: &str, headers: &[(&str, &str)]) -> Option<Question> {
+    fn asked(method: &Method, uri: &str, headers: &[(&str, &str)]) -> Option<HealthQuestion> {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             let name: header::HeaderName = name.parse().unwrap();
@@ -143,14 +152,14 @@ mod tests {
     #[test]
     fn the_exact_paths_are_about_health_and_no_others() {
         let table = [
-            ("/health", Some(Question::Live)),
-            ("/health/live", Some(Question::Live)),
-            ("/health/ready", Some(Question::Ready)),
-            ("/minio/health/live", Some(Question::Live)),
-            ("/minio/health/ready", Some(Question::Ready)),
-            ("/minio/health/cluster", Some(Question::Cluster)),
-            ("/minio/health/cluster?maintenance=true", Some(Question::Maintenance)),
-            ("/minio/health/cluster/read", Some(Question::Read)),
+            ("/health", Some(HealthQuestion::Live)),
+            ("/health/live", Some(HealthQuestion::Live)),
+            ("/health/ready", Some(HealthQuestion::Ready)),
+            ("/minio/health/live", Some(HealthQuestion::Live)),
+            ("/minio/health/ready", Some(HealthQuestion::Ready)),
+            ("/minio/health/cluster", Some(HealthQuestion::Cluster)),
+            ("/minio/health/cluster?maintenance=true", Some(HealthQuestion::Maintenance)),
+            ("/minio/health/cluster/read", Some(HealthQuestion::Read)),
             ("/health/", None),
             ("/health/report.pdf", None),
             ("/healthy", None),
@@ -174,7 +183,7 @@ mod tests {
         assert_eq!(asked(&Method::GET, "/health/ready?X-Amz-Signature=00", &[]), None);
         let by_host = [("host", "photos.s3.example.com:9000")];
         assert_eq!(asked(&Method::GET, "/health", &by_host), None);
-        assert_eq!(asked(&Method::GET, "/health", &[("host", "s3.example.com")]), Some(Question::Live));
+        assert_eq!(asked(&Method::GET, "/health", &[("host", "s3.example.com")]), Some(HealthQuestion::Live));
     }
 
     #[test]
@@ -184,17 +193,20 @@ mod tests {
         let reasons = vec!["set 0: 2 drives take writes where 3 are needed".to_owned()];
         let read_only = StoreHealth { writes: false, reasons, ..well.clone() };
         for (question, of_well, of_read_only) in [
-            (Question::Live, 200, 200),
-            (Question::Ready, 200, 503),
-            (Question::Cluster, 200, 503),
-            (Question::Read, 200, 200),
-            (Question::Maintenance, 412, 412),
+            (HealthQuestion::Live, 200, 200),
+            (HealthQuestion::Ready, 200, 503),
+            (HealthQuestion::Cluster, 200, 503),
+            (HealthQuestion::Read, 200, 200),
+            (HealthQuestion::Maintenance, 412, 412),
         ] {
             assert_eq!(answer(question, &well).status(), of_well, "{question:?}");
             assert_eq!(answer(question, &read_only).status(), of_read_only, "{question:?}");
         }
-        assert_eq!(read(&answer(Question::Cluster, &well), "x-minio-write-quorum").as_deref(), Some("3"));
-        assert_eq!(read(&answer(Question::Read, &well), "x-minio-read-quorum").as_deref(), Some("2"));
+        assert_eq!(
+            read(&answer(HealthQuestion::Cluster, &well), "x-minio-write-quorum").as_deref(),
+            Some("3")
+        );
+        assert_eq!(read(&answer(HealthQuestion::Read, &well), "x-minio-read-quorum").as_deref(), Some("2"));
         let (_, body) = works(false, &read_only);
         assert_eq!(body["status"], "unavailable");
         assert_eq!(body["reasons"][0], read_only.reasons[0]);

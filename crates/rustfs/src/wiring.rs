@@ -28,7 +28,7 @@ use worker::{ScrubBoard, ScrubOptions, Workers};
 use crate::admin_door::{AdminDoor, AdminSetup};
 use crate::config::Config;
 use crate::drives::{Drives, DrivesError};
-use crate::health::{self, Question, StoreHealth};
+use crate::health::{self, HealthQuestion, StoreHealth};
 use crate::listener::Respond;
 use crate::memory::MetadataShare;
 use crate::trace::{self, TracedBody, Tracer};
@@ -339,7 +339,7 @@ impl Respond for Door {
         let asked = health::question(request.method(), request.uri(), request.headers(), &self.domains);
         if let Some(question) = asked {
             let health = match question {
-                Question::Live => StoreHealth::default(),
+                HealthQuestion::Live => StoreHealth::default(),
                 _ => self.health().await,
             };
             return health::answer(question, &health).map(Either::Left).map(Either::Right);

@@ -167,7 +167,7 @@ fn known(
 ) -> Result<std::sync::Arc<Identity>, StsError> {
     let mut sha256 = [0; 32];
     sha256.copy_from_slice(digest(&SHA256, form).as_ref());
-    let options = Options { sts_body_sha256: Some(&sha256) };
+    let options = Options { sts_body_sha256: Some(&sha256), ..Options::default() };
     let sender = shared.authenticate(parts, peer, options)?;
     if sender.who.is_anonymous() {
         let message = "Request is missing Authentication Token";
