@@ -9,11 +9,11 @@ use http::request::Parts;
 use iam::{Identity, SecretKey};
 
 use crate::addressing;
-use crate::auth::{self, HostView, PayloadKind, Presented};
+use crate::auth::{self, PayloadKind};
 use crate::error::{ErrorCode, S3Error};
-use crate::frontend::{Frontend, token_error};
+use crate::frontend::Frontend;
 use crate::generated::Operation;
-use crate::proxy::{Peer, forwarded_hosts};
+use crate::proxy::Peer;
 use crate::route::route;
 use crate::wire::Query;
 
@@ -39,34 +39,24 @@ impl Frontend {
     /// Credentials that are wrong, unknown or of another form, signatures in URLs, and bodies in signed chunks: S3's errors.
     pub fn caller(&self, parts: &Parts, peer: Peer) -> Result<Option<SignedCaller>, S3Error> {
         let shared = self.shared();
-        let is_proxied = peer.is_trusted_proxy(&shared.options.trusted_proxies);
-        let forwarded = if is_proxied { forwarded_hosts(&parts.headers) } else { Vec::new() };
-        let forwarded: Vec<&str> = forwarded.iter().map(String::as_str).collect();
-        let request = auth::Request {
-            method: parts.method.as_str(),
-            path: parts.uri.path(),
-            query: parts.uri.query().unwrap_or_default(),
-            headers: &parts.headers,
-            host: HostView { host: addressing::host(parts), forwarded_hosts: &forwarded },
-        };
-        let now = i64::try_from(shared.env.clock.now().millis()).unwrap_or(i64::MAX);
         let options = auth::Options { no_region: true, ..auth::Options::default() };
-        let Presented::Signed(claim) = auth::present(&request, now, options)? else { return Ok(None) };
-        shared.iam.admit(&peer.origin(&parts.headers))?;
-        let found = shared.iam.find(claim.access_key());
-        let (secret, who) = found.ok_or_else(|| claim.unknown_access_key())?;
-        let verified = claim.verify(secret.as_ref(), &shared.keys)?;
-        let token = verified.session_token.as_deref();
-        who.check_token(token, shared.env.clock.now())
-            .map_err(|fault| token_error(fault, token.is_some()))?;
-        if verified.presigned {
+        let sender = shared.authenticate(parts, peer, options)?;
+        if sender.who.is_anonymous() {
+            return Ok(None);
+        }
+        if sender.is_presigned {
             // Who gives away a link gives away what it names, not the server.
             let message = "This API takes signatures in the Authorization header only, not in the URL.";
             return Err(S3Error::with_message(ErrorCode::AccessDenied, message));
         }
-        let body_sha256 = signed_digest(verified.payload)?;
+        let body_sha256 = signed_digest(sender.payload)?;
+        // It was there a moment ago: the signature was made with it.
+        let (secret, _) = shared
+            .iam
+            .find(sender.who.access_key())
+            .ok_or_else(|| S3Error::new(ErrorCode::InvalidAccessKeyId))?;
         let source = peer.client(&shared.options.trusted_proxies, &parts.headers);
-        Ok(Some(SignedCaller { who, secret, body_sha256, source, is_tls: peer.is_tls }))
+        Ok(Some(SignedCaller { who: sender.who, secret, body_sha256, source, is_tls: peer.is_tls }))
     }
 
     /// The operation that a request asks for, by its name in AWS's documentation; none where it is none.

@@ -73,7 +73,7 @@ pub(crate) struct Shared {
     pub(crate) options: FrontendOptions,
     /// Where the digests of all bodies are computed together.
     pub(crate) lanes: Lanes,
-    pub(crate) keys: SigningKeys,
+    keys: SigningKeys,
     overload: Overload,
     pub(crate) ids: RequestIds,
 }
@@ -118,7 +118,7 @@ pub(crate) struct Sender {
     pub(crate) payload: PayloadKind,
     seed: Option<ChunkSeed>,
     /// Whether the signature stands in the URL.
-    is_presigned: bool,
+    pub(crate) is_presigned: bool,
     /// When it was signed, milliseconds since 1970; none for anonymous.
     signed_at_unix_milliseconds: Option<i64>,
     /// `20130524/us-east-1/s3/aws4_request`; empty for anonymous.
@@ -319,7 +319,7 @@ impl Shared {
 }
 
 /// A session whose token is missing is as unknown to S3 as its key would be.
-pub(crate) fn token_error(fault: TokenFault, is_sent: bool) -> S3Error {
+fn token_error(fault: TokenFault, is_sent: bool) -> S3Error {
     S3Error::new(match fault {
         TokenFault::Expired => ErrorCode::ExpiredToken,
         TokenFault::Invalid if is_sent => ErrorCode::InvalidToken,
