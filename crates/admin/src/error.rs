@@ -56,6 +56,7 @@ admin_error_codes! {
     NoSuchAccount = "XMinioAdminNoSuchAccount", 404;
     NoSuchBucket = "NoSuchBucket", 404;
     NoSuchGroup = "XMinioAdminNoSuchGroup", 404;
+    NoSuchKey = "NoSuchKey", 404;
     NoSuchPolicy = "XMinioAdminNoSuchPolicy", 404;
     NoSuchUser = "XMinioAdminNoSuchUser", 404;
     NotImplemented = "NotImplemented", 501;

@@ -41,6 +41,7 @@ mod time;
 mod trace;
 mod usage;
 mod users;
+mod why;
 pub mod wire;
 
 pub use answer::AdminBody;

@@ -14,6 +14,10 @@ const RUSTFS: &str = "/rustfs/admin/v3";
 /// Where newer tools of MinIO ask about keys.
 const KMS: &str = "/minio/kms/v1";
 
+/// Why nobody can ask for healing.
+const HEAL_LATER: &str = "healing on demand: drives are scrubbed and what is damaged is healed by itself, see \
+                          background-heal/status";
+
 /// What a request speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dialect {
@@ -98,6 +102,7 @@ pub(crate) enum Operation {
     UpdateMembers,
     UpdateServiceAccount,
     UserInfo,
+    Why,
     /// Not built: what it would be.
     Later(&'static str),
 }
@@ -252,12 +257,13 @@ pub const ROUTES: &[Route] = &[
     later("PUT", "/import-iam", A::AdminImportIam, "the import of identities"),
     later("PUT", "/import-iam-v2", A::AdminImportIam, "the import of identities"),
     // What there is and how it is.
+    row("GET", "/why", A::AdminListUserPolicies, Neither, O::Why),
     row("GET", "/info", A::AdminServerInfo, Neither, O::Info),
     row("GET", "/storageinfo", A::AdminStorageInfo, Neither, O::StorageInfo),
     row("GET", "/datausageinfo", A::AdminDataUsageInfo, Neither, O::DataUsageInfo),
     known("GET", "/accountinfo", Neither, O::AccountInfo),
     row("POST", "/background-heal/status", A::AdminHeal, Neither, O::BackgroundHealStatus),
-    later("POST", "/heal/{path*}", A::AdminHeal, "healing on demand: drives are scrubbed and what is damaged is healed by itself, see background-heal/status"),
+    later("POST", "/heal/{path*}", A::AdminHeal, HEAL_LATER),
     row("GET", "/top/locks", A::AdminTopLocksInfo, Neither, O::TopLocks),
     row("POST", "/force-unlock", A::AdminForceUnlock, Neither, O::ForceUnlock),
     row("POST", "/kms/status", A::AdminKmsKeyStatus, Neither, O::KmsStatus),

@@ -26,7 +26,7 @@ use crate::route::{self, Dialect, Operation};
 use crate::trace::TraceBoard;
 use crate::wire::{self, Algorithm, PayloadError};
 use crate::{account, config, heal, info, kms, locks, log, metrics, service, speedtest, trace, usage};
-use crate::{attachments, groups, keys, policies, users};
+use crate::{attachments, groups, keys, policies, users, why};
 
 /// Requests at once, streams included.
 const REQUESTS_MAX: usize = 256;
@@ -299,6 +299,7 @@ async fn dispatch(call: &Call<'_>, body: &mut RequestBody) -> Result<Answer, Adm
         O::TopLocks => locks::top_locks(),
         O::Trace => trace::trace(call),
         O::Update => service::update(),
+        O::Why => why::why(call),
         O::Later(what) => Err(AdminError::later(what)),
     }
 }
