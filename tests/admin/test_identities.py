@@ -211,3 +211,21 @@ def test_identities_are_there_after_a_kill(make_server, tmp_path):
     server.kill()
     server.start()
     assert may_list(server, "kept-user")
+
+
+def test_a_service_account_does_not_change_the_secret_of_its_own_holder(server, mc, user, tmp_path):
+    """A key that was handed out to make users would become its holder's own."""
+    mc.run("admin", "policy", "attach", "rustfs", "consoleAdmin", "--user", user)
+    made = mc.one("admin", "accesskey", "create", "rustfs", user, "--policy", policy(tmp_path, "admin:CreateUser"))
+    body = json.dumps({"secretKey": "attackers99"}).encode()
+    keys = {"access_key": made["accessKey"], "secret_key": made["secretKey"]}
+    taken = request(server, "PUT", f"/rustfs/admin/v3/add-user?accessKey={user}", body, **keys)
+    assert (taken.status_code, taken.json()["Code"]) == (403, "AccessDenied")
+    assert may_list(server, user) and not may_list(server, user, "attackers99")
+
+
+def test_the_signature_has_to_cover_a_body(server, name):
+    body = json.dumps({"secretKey": SECRET}).encode()
+    path = f"/rustfs/admin/v3/add-user?accessKey={name}"
+    other = json.dumps({"secretKey": "attackers99"}).encode()
+    assert request(server, "PUT", path, body, sent=other).json()["Code"] == "XAmzContentSHA256Mismatch"

@@ -88,7 +88,18 @@ enum Content {
     Lines(Lines),
 }
 
+/// An answer of up to this many bytes is short: an error, an acknowledgement.
+const SHORT_BYTES_MAX: usize = 4 << 10;
+
 impl AdminBody {
+    /// Whether much is still to be sent.
+    pub(crate) fn is_long(&self) -> bool {
+        match &self.content {
+            Content::Whole(bytes) => bytes.len() > SHORT_BYTES_MAX,
+            Content::Lines(_) => true,
+        }
+    }
+
     /// Keeps the request's place until the body is sent.
     pub(crate) fn hold(&mut self, place: OwnedSemaphorePermit) {
         self._place = Some(place);

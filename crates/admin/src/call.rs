@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use iam::{Identity, SecretKey};
 use model::identity::AccountId;
@@ -17,6 +18,8 @@ use crate::wire;
 
 /// The longest body that is not sealed, in bytes.
 const PLAIN_BYTES_MAX: usize = 1 << 20;
+/// How long a document may take to come, and to be opened.
+const BODY_TIME_MAX: Duration = Duration::from_secs(60);
 /// What is sealed is longer than what it holds by less than this.
 const SEAL_BYTES_MAX: usize = 4 << 10;
 
@@ -81,6 +84,16 @@ impl Call<'_> {
 
     /// The body, opened where it is sealed.
     pub(crate) async fn document(&self, body: &mut RequestBody) -> Result<Vec<u8>, AdminError> {
+        if self.asker.caller.body_sha256.is_none() {
+            let message = "The signature has to cover the body: send its SHA-256 in x-amz-content-sha256.";
+            return Err(AdminError::new(AdminErrorCode::InvalidRequest, message));
+        }
+        let late = || AdminError::new(AdminErrorCode::RequestTimeout, "The body did not come in time.");
+        let read = env::within(&*self.shared.env.clock, BODY_TIME_MAX, self.read_document(body));
+        read.await.unwrap_or_else(|| Err(late()))
+    }
+
+    async fn read_document(&self, body: &mut RequestBody) -> Result<Vec<u8>, AdminError> {
         if self.dialect == Dialect::Plain || !self.route.sealed.request() {
             return body.read(PLAIN_BYTES_MAX, self.asker.caller.body_sha256).await;
         }

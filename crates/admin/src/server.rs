@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderValue, Response, Version, header};
 use http_body::Body;
 use iam::Iam;
 use object::Objects;
-use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use worker::ScrubBoard;
 
 use crate::answer::{AdminBody, Answer};
@@ -137,12 +137,10 @@ impl Admin {
     {
         let Incoming { parts, body, caller, ids } = incoming;
         let mut body = RequestBody::new(body, self.shared.env.clone());
-        let place = Arc::clone(&self.shared.places).try_acquire_owned();
-        let answer = match &place {
-            Ok(_) => self.shared.serve(&parts, &mut body, caller, &ids).await,
-            Err(_) => {
-                Err(AdminError::new(AdminErrorCode::SlowDown, "Too many requests of the admin API at once."))
-            }
+        // Who is not known takes nobody's place.
+        let (answer, place) = match caller.and_then(|caller| caller.ok_or_else(anonymous)) {
+            Ok(caller) => self.shared.serve_known(&parts, &mut body, &caller, &ids).await,
+            Err(error) => (Err(error), None),
         };
         let mut response = match answer {
             Ok(answer) => answer.into_response(),
@@ -152,7 +150,8 @@ impl Admin {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         response.headers_mut().extend(ids);
-        if let Ok(place) = place {
+        // Who reads a short answer slowly holds up nobody but itself.
+        if let Some(place) = place.filter(|_| response.body().is_long()) {
             response.body_mut().hold(place);
         }
         response
@@ -166,15 +165,30 @@ impl Admin {
 }
 
 impl Shared {
+    /// Serves a request at a place of its own, which is held until its answer is sent.
+    async fn serve_known(
+        self: &Arc<Self>,
+        parts: &Parts,
+        body: &mut RequestBody,
+        caller: &Caller,
+        ids: &HeaderMap,
+    ) -> (Result<Answer, AdminError>, Option<OwnedSemaphorePermit>) {
+        match Arc::clone(&self.places).try_acquire_owned() {
+            Ok(place) => (self.serve(parts, body, caller, ids).await, Some(place)),
+            Err(_) => {
+                let message = "Too many requests of the admin API at once.";
+                (Err(AdminError::new(AdminErrorCode::SlowDown, message)), None)
+            }
+        }
+    }
+
     async fn serve(
         self: &Arc<Self>,
         parts: &Parts,
         body: &mut RequestBody,
-        caller: Result<Option<Caller>, AdminError>,
+        caller: &Caller,
         ids: &HeaderMap,
     ) -> Result<Answer, AdminError> {
-        let anonymous = || AdminError::from(iam::AccessDenied::NotAllowed);
-        let caller = caller?.ok_or_else(anonymous)?;
         let Some((route, dialect, names)) = route::find(&parts.method, parts.uri.path()) else {
             let message = format!("There is no route {} {} in this server.", parts.method, parts.uri.path());
             return Err(AdminError::new(AdminErrorCode::NotImplemented, message));
@@ -183,7 +197,7 @@ impl Shared {
         let request = id_of(ids);
         let agent = parts.headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
         let agent = agent.unwrap_or_default();
-        let asker = Asker { iam: &self.iam, caller: &caller, request, agent, now: self.env.clock.now() };
+        let asker = Asker { iam: &self.iam, caller, request, agent, now: self.env.clock.now() };
         let authorized = asker.ask_for(route.needed, &query)?;
         let call = Call { shared: self, route, dialect, names, query, asker, _authorized: authorized };
         let answer = dispatch(&call, body).await?;
@@ -239,6 +253,10 @@ impl Shared {
         let all = body.read(DRAIN_BYTES_MAX, None);
         env::within(&*self.env.clock, DRAIN_TIME_MAX, all).await.is_some_and(|read| read.is_ok())
     }
+}
+
+fn anonymous() -> AdminError {
+    AdminError::from(iam::AccessDenied::NotAllowed)
 }
 
 fn id_of(ids: &HeaderMap) -> &str {

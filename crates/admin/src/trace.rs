@@ -31,16 +31,21 @@ const KIND_S3: u64 = 4;
 const HIDDEN: &str = "*REDACTED*";
 
 /// Headers that hold secrets, or what works like one.
-const SECRET_HEADERS: [&str; 6] = [
+const SECRET_HEADERS: [&str; 9] = [
     "authorization",
     "cookie",
+    "proxy-authorization",
+    // It may be a presigned URL.
+    "referer",
+    "x-amz-s3session-token",
     "x-amz-security-token",
     "x-amz-server-side-encryption-customer-key",
     "x-amz-copy-source-server-side-encryption-customer-key",
     "x-minio-admin-token",
 ];
 /// The same in URLs.
-const SECRET_PARAMETERS: [&str; 3] = ["X-Amz-Signature", "X-Amz-Security-Token", "Signature"];
+const SECRET_PARAMETERS: [&str; 6] =
+    ["X-Amz-Signature", "X-Amz-Security-Token", "Signature", "LDAPPassword", "WebIdentityToken", "Token"];
 
 /// An S3 request that was answered.
 #[derive(Debug)]

@@ -51,7 +51,8 @@ pub(crate) struct PolicyEntry {
 #[derive(Debug)]
 pub(crate) struct KeyEntry {
     pub(crate) stored: Stored<AccessKeyRecord>,
-    pub(crate) secret: SecretKey,
+    /// None where it can't be opened: the key is void until a new secret is set.
+    secret: Option<SecretKey>,
     identity: Mutex<Option<(u64, Arc<Identity>)>>,
 }
 
@@ -107,16 +108,17 @@ impl Directory {
 
     fn learn_key(&mut self, key: String, stored: Stored<AccessKeyRecord>, keyring: &Keyring) {
         self.forget_key(&key);
-        let Ok(secret) = keyring.open(&key, &stored.row.sealed_secret) else {
+        let secret = keyring.open(&key, &stored.row.sealed_secret).ok();
+        if secret.is_none() {
             error!(
                 access_key = key,
                 "the secret of an access key can't be opened: the key is void, set a new secret"
             );
-            return;
-        };
+        }
         let of = (stored.row.account, stored.row.holder.clone());
         self.keys_of.entry(of).or_default().insert(key.clone());
-        let entry = KeyEntry { stored, secret: SecretKey::new(&secret), identity: Mutex::default() };
+        let secret = secret.as_deref().map(SecretKey::new);
+        let entry = KeyEntry { stored, secret, identity: Mutex::default() };
         self.keys.insert(key, entry);
     }
 
@@ -134,7 +136,7 @@ impl Directory {
     /// The secret of an access key and who it is; none for keys that are nobody's.
     pub(crate) fn find(&self, access_key: &str) -> Option<(SecretKey, Arc<Identity>)> {
         let entry = self.keys.get(access_key)?;
-        Some((entry.secret.clone(), self.identity(access_key, entry)?))
+        Some((entry.secret.clone()?, self.identity(access_key, entry)?))
     }
 
     fn identity(&self, access_key: &str, entry: &KeyEntry) -> Option<Arc<Identity>> {

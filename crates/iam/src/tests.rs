@@ -110,7 +110,7 @@ const ROOT: AccountId = AccountId::ROOT;
 fn users_groups_and_keys_are_there_after_a_power_cut() {
     let store = TestStore::new(1);
     let service = store.run(true, async |iam, _| {
-        iam.put_user(ROOT, "alice", Some("wonderland"), true).await.unwrap();
+        iam.put_user(ROOT, "alice", Some("wonderland"), None).await.unwrap();
         iam.put_policy(ROOT, "reader", READ_ALL).await.unwrap();
         iam.add_group_members(ROOT, "staff", &names(&["alice"])).await.unwrap();
         let group = PolicyHolder::Group("staff".into());
@@ -134,7 +134,7 @@ fn users_groups_and_keys_are_there_after_a_power_cut() {
 fn no_secret_is_in_a_row_or_in_a_debug_text() {
     let store = TestStore::new(2);
     let shown = store.run(true, async |iam, _| {
-        iam.put_user(ROOT, "alice", Some("wonderland"), true).await.unwrap();
+        iam.put_user(ROOT, "alice", Some("wonderland"), None).await.unwrap();
         let session = iam.assume(&who(&iam, "alice"), HOUR, None).await.unwrap();
         let secrets = [session.secret_key.as_ref().to_owned(), session.session_token.as_ref().to_owned()];
         (format!("{iam:?} {:?} {session:?}", iam.find("alice")), secrets)
@@ -158,7 +158,7 @@ fn no_secret_is_in_a_row_or_in_a_debug_text() {
 #[test]
 fn what_is_taken_away_counts_at_once() {
     TestStore::new(3).run(true, async |iam, _| {
-        iam.put_user(ROOT, "alice", Some("wonderland"), true).await.unwrap();
+        iam.put_user(ROOT, "alice", Some("wonderland"), None).await.unwrap();
         let holder = || PolicyHolder::User("alice".into());
         iam.attach_policies(ROOT, holder(), &names(&["readwrite"])).await.unwrap();
         let session = iam.assume(&who(&iam, "alice"), HOUR, None).await.unwrap();
@@ -205,7 +205,7 @@ fn a_key_belongs_to_the_user_it_was_made_for_and_to_no_later_one() {
 #[test]
 fn a_session_is_limited_by_its_policy_and_its_time_and_makes_no_other() {
     TestStore::new(4).run(true, async |iam, env| {
-        iam.put_user(ROOT, "alice", Some("wonderland"), true).await.unwrap();
+        iam.put_user(ROOT, "alice", Some("wonderland"), None).await.unwrap();
         let holder = PolicyHolder::User("alice".into());
         iam.attach_policies(ROOT, holder, &names(&["readwrite"])).await.unwrap();
         let alice = who(&iam, "alice");
@@ -238,7 +238,7 @@ fn a_session_is_limited_by_its_policy_and_its_time_and_makes_no_other() {
 #[test]
 fn a_hundred_sessions_at_once_are_made_and_revoked() {
     TestStore::new(5).run(true, async |iam, _| {
-        iam.put_user(ROOT, "alice", Some("wonderland"), true).await.unwrap();
+        iam.put_user(ROOT, "alice", Some("wonderland"), None).await.unwrap();
         let alice = who(&iam, "alice");
         let sessions = (0..100).map(|_| iam.assume(&alice, HOUR, None));
         let made = futures_util::future::join_all(sessions).await;
@@ -254,14 +254,14 @@ fn a_hundred_sessions_at_once_are_made_and_revoked() {
 #[test]
 fn names_are_there_once_and_what_is_in_use_stays() {
     TestStore::new(6).run(true, async |iam, _| {
-        iam.put_user(ROOT, "alice", Some("wonderland"), true).await.unwrap();
+        iam.put_user(ROOT, "alice", Some("wonderland"), None).await.unwrap();
         let new = || NewServiceAccount { access_key: Some("svc".into()), ..NewServiceAccount::default() };
         iam.create_service_account(ROOT, &user("alice"), new()).await.unwrap();
         let again = iam.create_service_account(ROOT, &user("alice"), new()).await;
         assert!(matches!(again, Err(IamError::Exists { kind: IdentityKind::AccessKey, .. })));
-        let as_user = iam.put_user(ROOT, "svc", Some("12345678"), true).await;
+        let as_user = iam.put_user(ROOT, "svc", Some("12345678"), None).await;
         assert!(matches!(as_user, Err(IamError::Exists { .. })), "a user can't take over a key");
-        let root = iam.put_user(ROOT, "root", Some("12345678"), true).await;
+        let root = iam.put_user(ROOT, "root", Some("12345678"), None).await;
         assert!(matches!(root, Err(IamError::IsRoot { .. })));
         let of_root = NewServiceAccount { access_key: Some("root".into()), ..NewServiceAccount::default() };
         let of_root = iam.create_service_account(ROOT, &user("alice"), of_root).await;
@@ -302,7 +302,7 @@ fn a_policy_from_the_start_is_replaced_and_comes_back() {
 fn another_secret_key_of_root_needs_the_former_one() {
     let store = TestStore::new(8);
     store.run(true, async |iam, _| {
-        iam.put_user(ROOT, "alice", Some("wonderland"), true).await.unwrap();
+        iam.put_user(ROOT, "alice", Some("wonderland"), None).await.unwrap();
     });
     let open = |secret: &'static str, former: IamOptions| {
         let run = async |env: Env| {
@@ -321,6 +321,15 @@ fn another_secret_key_of_root_needs_the_former_one() {
     assert!(matches!(open("root-secret", none()), Err(IamOpenError::OtherRootSecret)));
     let lost = IamOptions { is_root_secret_lost: true, ..options() };
     assert_eq!(open("third-secret", lost).unwrap(), None, "nobody can open alice's secret any more");
+    let set_anew = async |env: Env| {
+        let meta = store.meta(&env, false).await;
+        let iam = Iam::open(&env, &meta, root("third-secret"), &options()).await.unwrap();
+        iam.put_user(ROOT, "alice", Some("looking-glass"), None).await.unwrap();
+        assert_eq!(iam.find("alice").unwrap().0.as_ref(), "looking-glass");
+        iam.remove_user(ROOT, "alice").await.unwrap();
+        assert!(iam.access_key("alice").is_err());
+    };
+    store.simulation.run(set_anew).finished();
 }
 
 /// Who tries the server out first, and sets a secret key then, is not asked for one that was never set.
@@ -332,7 +341,7 @@ fn the_documented_secret_key_and_one_that_seals_nothing_may_be_changed_freely() 
             let meta = store.meta(&env, new_store).await;
             let iam = Iam::open(&env, &meta, root(secret), &options()).await.unwrap();
             if with_user {
-                iam.put_user(ROOT, "alice", Some("wonderland"), true).await.unwrap();
+                iam.put_user(ROOT, "alice", Some("wonderland"), None).await.unwrap();
             }
             iam.find("alice").map(|(secret, _)| secret.as_ref().to_owned())
         };
@@ -346,7 +355,7 @@ fn the_documented_secret_key_and_one_that_seals_nothing_may_be_changed_freely() 
 #[test]
 fn a_refusal_can_be_looked_up_by_its_request() {
     TestStore::new(9).run(true, async |iam, _| {
-        iam.put_user(ROOT, "alice", Some("wonderland"), true).await.unwrap();
+        iam.put_user(ROOT, "alice", Some("wonderland"), None).await.unwrap();
         iam.attach_policies(ROOT, PolicyHolder::User("alice".into()), &names(&["readonly"])).await.unwrap();
         let alice = who(&iam, "alice");
         assert!(may(&iam, &alice, Action::GetObject, "b"));

@@ -55,8 +55,8 @@ impl Iam {
         })
     }
 
-    /// Makes a user; of one that is there, sets the secret key and whether it works. Without a secret key, the user has to be
-    /// there.
+    /// Makes a user; of one that is there, sets the secret key and, where that is said, whether it works. Without a secret key,
+    /// the user has to be there.
     ///
     /// # Errors
     /// Where the name or the secret key can't be one, or the name is another access key.
@@ -65,7 +65,7 @@ impl Iam {
         account: AccountId,
         name: &str,
         secret: Option<&str>,
-        is_enabled: bool,
+        is_enabled: Option<bool>,
     ) -> Result<(), IamError> {
         self.refuse_root(name)?;
         check_access_key(IdentityKind::User, name)?;
@@ -74,9 +74,12 @@ impl Iam {
         let (env, key) = (self.store.env().clone(), (account, name.to_owned()));
         let decide = move |directory: &Directory| {
             let user = match directory.user(&key) {
-                Some(stored) => UserRecord { is_enabled, ..stored.row.clone() },
+                Some(stored) => UserRecord {
+                    is_enabled: is_enabled.unwrap_or(stored.row.is_enabled),
+                    ..stored.row.clone()
+                },
                 None if sealed.is_none() => return Err(no_user(&key.1)),
-                None => new_user(directory, &env, is_enabled)?,
+                None => new_user(directory, &env, is_enabled.unwrap_or(true))?,
             };
             let mut changes = Vec::with_capacity(2);
             changes.extend(own_key(directory, &key, &user, sealed.clone(), env.clock.now())?);

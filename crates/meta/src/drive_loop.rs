@@ -72,6 +72,13 @@ pub(crate) enum Event {
         /// Whom it was for.
         to: u64,
     },
+    /// A replica waits for no snapshot any more: it has its rows, or does not want them.
+    SnapshotOver {
+        /// Of which partition.
+        partition: PartitionId,
+        /// Who waited.
+        to: u64,
+    },
     /// The engine has persisted what was applied up to these indexes.
     Persisted(Vec<(PartitionId, u64)>),
     /// Stand for election of this partition now.
@@ -209,6 +216,12 @@ impl DriveLoop {
                 self.snapshot_lost(partition, to);
                 self.turn.touched.push(partition);
             }
+            Event::SnapshotOver { partition, to } => {
+                if let Some(group) = self.group(partition) {
+                    group.snapshot_over(to);
+                }
+                self.turn.touched.push(partition);
+            }
             Event::Persisted(indexes) => self.persisted(&indexes),
             Event::Campaign(partition) => {
                 if let Some(group) = self.group(partition) {
@@ -244,6 +257,7 @@ impl DriveLoop {
         partitions.dedup();
         let mut readies = Vec::with_capacity(partitions.len());
         for partition in partitions.drain(..) {
+            self.tell_unwanted(partition);
             let Some(group) = self.group(partition).filter(|group| group.node.has_ready()) else {
                 continue;
             };
@@ -274,6 +288,17 @@ impl DriveLoop {
             self.turn.log.hard_state(partition, storage::hard_state_to_log(state));
         }
         Ok(())
+    }
+
+    /// Tells replicas that need not wait any more for this one to be filled.
+    fn tell_unwanted(&mut self, partition: PartitionId) {
+        let Some(group) = self.group(partition) else {
+            return;
+        };
+        let (to, unwanted) = (group.node.raft.id, group.take_unwanted());
+        for sender in unwanted {
+            self.network.tell(sender, Event::SnapshotOver { partition, to });
+        }
     }
 
     fn install(&mut self, partition: PartitionId, ready: &Ready) -> Result<(), DriveFailure> {
@@ -316,6 +341,9 @@ impl DriveLoop {
             if restored {
                 // The log goes on from the new rows now: nothing needs the old ones.
                 sides.drop_spare(partition).map_err(|source| failed(source.into()))?;
+            }
+            if restored {
+                group.is_filled();
             }
             let mut after = group.node.advance_append(ready);
             entries.extend(after.take_committed_entries());

@@ -56,6 +56,9 @@ pub struct Config {
     pub former_secret: FormerSecret,
     /// Proxies that are believed what they say of the client, as addresses or networks.
     pub trusted_proxies: Vec<String>,
+    /// Whether the operator named them: only then it is believed what they say of the client's address. A proxy that nobody set up
+    /// for it passes on what the client wrote.
+    pub trusts_client_addresses: bool,
     /// The region that is named to clients.
     pub region: String,
     /// What is fixed when a store is made.
@@ -153,7 +156,7 @@ impl Config {
         let domains = domains(arguments.server_domains.as_deref(), &mut settings)?;
         let region = settings.get("--region", arguments.region.as_deref(), REGION);
         let choices = choices(&mut settings)?;
-        let trusted_proxies = trusted_proxies(&mut settings);
+        let (trusted_proxies, trusts_client_addresses) = trusted_proxies(&mut settings);
         let connections_max =
             at_once(settings.get("", None, &["RUSTFS_API_MAX_CONNECTIONS"]), CONNECTIONS_DEFAULT)?;
         let requests = settings.get("--api-requests-max", arguments.api_requests_max.as_deref(), REQUESTS);
@@ -169,6 +172,7 @@ impl Config {
             credentials,
             former_secret,
             trusted_proxies,
+            trusts_client_addresses,
             region: region.map_or_else(|| REGION_DEFAULT.to_owned(), |region| region.value),
             choices,
             connections_max,
@@ -247,10 +251,13 @@ fn domains(flag: Option<&str>, settings: &mut Settings<'_>) -> Result<Vec<String
     })
 }
 
-fn trusted_proxies(settings: &mut Settings<'_>) -> Vec<String> {
+/// The networks, and whether they are given.
+fn trusted_proxies(settings: &mut Settings<'_>) -> (Vec<String>, bool) {
     let given = settings.get("", None, &["RUSTFS_TRUSTED_PROXY_NETWORKS"]);
+    let is_given = given.is_some();
     let given = given.map_or_else(|| PROXIES_DEFAULT.to_owned(), |given| given.value);
-    given.split(',').map(|network| network.trim().to_owned()).filter(|network| !network.is_empty()).collect()
+    let networks = given.split(',').map(|network| network.trim().to_owned());
+    (networks.filter(|network| !network.is_empty()).collect(), is_given)
 }
 
 fn choices(settings: &mut Settings<'_>) -> Result<Choices, ConfigError> {

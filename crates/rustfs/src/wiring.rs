@@ -185,6 +185,7 @@ pub fn frontend_options(config: &Config) -> Result<FrontendOptions, OpenError> {
     Ok(FrontendOptions {
         domains: config.domains.clone(),
         region: config.region.clone(),
+        trusts_client_addresses: config.trusts_client_addresses,
         trusted_proxies: proxies.map_err(|error| OpenError::Proxies(error.to_string()))?,
         requests_max: config.requests_max,
         ..FrontendOptions::default()
@@ -256,9 +257,13 @@ fn forget_expired_sessions(env: &Env, iam: &Arc<Iam>) {
         loop {
             clock.sleep(SESSIONS_LOOKED_AT_EVERY).await;
             let Some(iam) = iam.upgrade() else { return };
-            if let Err(error) = iam.remove_expired_sessions(clock.now()).await {
-                debug!(%error, "expired sessions are removed later");
-            }
+            while match iam.remove_expired_sessions(clock.now()).await {
+                Ok(count) => count > 0,
+                Err(error) => {
+                    debug!(%error, "expired sessions are removed later");
+                    false
+                }
+            } {}
         }
     })));
 }

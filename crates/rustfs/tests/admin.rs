@@ -221,7 +221,7 @@ fn no_route_is_served_to_who_does_not_sign_or_signs_wrongly() {
 #[test]
 fn no_route_serves_a_user_without_its_right() {
     on_door(async |client| {
-        client.iam.put_user(AccountId::ROOT, "nobody-special", Some(USER_SECRET), true).await.unwrap();
+        client.iam.put_user(AccountId::ROOT, "nobody-special", Some(USER_SECRET), None).await.unwrap();
         for (route, uri) in all().into_iter().filter(|(route, _)| route.needed != Needed::Known) {
             let found = client.code(Signed::User, route.method, &uri).await;
             assert_eq!(found, refused(403, "AccessDenied"), "{} {uri}", route.method);
@@ -235,7 +235,7 @@ fn no_route_serves_a_user_without_its_right() {
 #[test]
 fn what_needs_no_right_is_about_the_caller_alone() {
     on_door(async |client| {
-        client.iam.put_user(AccountId::ROOT, "nobody-special", Some(USER_SECRET), true).await.unwrap();
+        client.iam.put_user(AccountId::ROOT, "nobody-special", Some(USER_SECRET), None).await.unwrap();
         let key = client
             .iam
             .create_service_account(AccountId::ROOT, &KeyHolder::Owner, NewServiceAccount::default())

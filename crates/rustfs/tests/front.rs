@@ -361,7 +361,7 @@ async fn reader(client: &Client) -> Client {
          "Condition":{"StringLike":{"s3:prefix":"open/*"},"IpAddress":{"aws:SourceIp":"127.0.0.0/8"}}}]}"#;
     let (iam, root) = (&client.iam, model::identity::AccountId::ROOT);
     iam.put_policy(root, "reader", policy).await.unwrap();
-    iam.put_user(root, "alice", Some("wonderland"), true).await.unwrap();
+    iam.put_user(root, "alice", Some("wonderland"), None).await.unwrap();
     let alice = iam::PolicyHolder::User("alice".to_owned());
     iam.attach_policies(root, alice, &["reader".to_owned()]).await.unwrap();
     client.with(Keys::new("alice", "wonderland"))

@@ -39,6 +39,12 @@ pub(crate) fn target<'a>(
     Ok((Target::from_path(path)?, false))
 }
 
+/// The bucket that a host names before one of the domains.
+pub(crate) fn bucket_in<'a>(host: &'a str, domains: &[String]) -> Option<&'a str> {
+    let host = without_port(host.trim());
+    domains.iter().find_map(|domain| before_domain(host, domain))
+}
+
 fn without_port(host: &str) -> &str {
     match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,

@@ -14,9 +14,10 @@ use iam::{
     RightOccasion, RightTarget, rights,
 };
 
+use crate::error::S3Error;
 use crate::generated::Operation;
 use crate::route::Target;
-use crate::wire::{Query, header_text};
+use crate::wire::{Query, header_text, percent_decode};
 
 /// Headers that policies know by a key of their own.
 const HEADER_KEYS: &[(&str, ContextKey)] = &[
@@ -99,12 +100,33 @@ pub(crate) fn context<'a>(
             context.set(*key, header_text(value));
         }
     }
+    if let Some(source) = headers.get("x-amz-copy-source").map(header_text) {
+        context.set(ContextKey::XAmzCopySource, plain_source(&source));
+    }
     for (name, key) in QUERY_KEYS {
         if let Some(value) = query.get(name) {
             context.set(*key, value);
         }
     }
     context
+}
+
+/// The source of a copy as policies write it: `bucket/key`, however it was escaped.
+fn plain_source(header: &str) -> String {
+    let decoded = percent_decode(header).unwrap_or(std::borrow::Cow::Borrowed(header));
+    decoded.strip_prefix('/').unwrap_or(&decoded).to_owned()
+}
+
+/// Refuses headers that policies are told of and that come twice: which one would count is for nobody to guess.
+pub(crate) fn refuse_repeated(who: &Identity, headers: &HeaderMap) -> Result<(), S3Error> {
+    let is_repeated = |name: &str| headers.get_all(name).iter().nth(1).is_some();
+    match HEADER_KEYS.iter().find(|(name, _)| is_repeated(name)) {
+        Some((name, _)) if !who.is_unlimited() => {
+            let message = format!("The header {name} is there more than once.");
+            Err(S3Error::argument(message, name, ""))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Who asks, for all questions about one request.

@@ -177,7 +177,10 @@ impl ShownBuckets {
     /// `AccessDenied` for who may neither list them nor do anything with one.
     fn new(call: &Call<'_>, all: &[BucketInfo]) -> Result<Self, S3Error> {
         let may_list = call.asker.may(Action::ListAllMyBuckets, Resource::Service, None);
-        if !may_list && all.iter().any(|bucket| Self::Permitted.has(call, bucket)) {
+        if !may_list
+            && !call.asker.who.is_anonymous()
+            && all.iter().any(|bucket| Self::Permitted.has(call, bucket))
+        {
             return Ok(Self::Permitted);
         }
         let _granted = call.asker.ask(Action::ListAllMyBuckets, Resource::Service, None)?;

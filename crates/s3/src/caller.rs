@@ -55,7 +55,7 @@ impl Frontend {
             .iam
             .find(sender.who.access_key())
             .ok_or_else(|| S3Error::new(ErrorCode::InvalidAccessKeyId))?;
-        let source = peer.client(&shared.options.trusted_proxies, &parts.headers);
+        let source = shared.source(parts, peer);
         Ok(Some(SignedCaller { who: sender.who, secret, body_sha256, source, is_tls: peer.is_tls }))
     }
 

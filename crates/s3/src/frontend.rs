@@ -19,7 +19,7 @@ use object::{BucketInfo, Objects};
 
 use crate::actions::{Rule, rule};
 use crate::auth::{self, ChunkSeed, HostView, PayloadKind, Presented, SigningKeys};
-use crate::authorization::{Asker, Place, RequestFacts, context};
+use crate::authorization::{Asker, Place, RequestFacts, context, refuse_repeated};
 use crate::error::{ErrorCode, S3Error};
 use crate::generated::Operation;
 use crate::limits::Limits;
@@ -41,6 +41,8 @@ pub struct FrontendOptions {
     pub region: String,
     /// Proxies whose headers about the client are believed.
     pub trusted_proxies: Vec<Subnet>,
+    /// Whether they are believed about the client's address, too.
+    pub trusts_client_addresses: bool,
     /// What a request may cost.
     pub limits: Limits,
     /// Requests at once, until the last byte of each answer.
@@ -53,6 +55,7 @@ impl Default for FrontendOptions {
             domains: Vec::new(),
             region: "us-east-1".to_owned(),
             trusted_proxies: Vec::new(),
+            trusts_client_addresses: false,
             limits: Limits::default(),
             requests_max: 4096,
         }
@@ -142,7 +145,8 @@ impl Shared {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         id.write(response.headers_mut());
-        if let Some(place) = place {
+        // Who reads a short answer slowly holds up nobody but itself.
+        if let Some(place) = place.filter(|_| response.body().is_long()) {
             response.body_mut().hold(place);
         }
         response
@@ -174,6 +178,7 @@ impl Shared {
             true => presigned_headers::with_query(&parts.headers, &query),
             false => Cow::Borrowed(&parts.headers),
         };
+        refuse_repeated(&sender.who, &headers)?;
         let context = self.context(&sender, parts, peer, &query, &headers);
         let asker = Asker { iam: &self.iam, who: &sender.who, request: &id.request, context: &context };
         let found = self.find_bucket(&target).await;
@@ -205,7 +210,7 @@ impl Shared {
     }
 
     /// What policies are told of a request; nothing where none is going to be asked.
-    fn context<'a>(
+    pub(crate) fn context<'a>(
         &self,
         sender: &'a Sender,
         parts: &Parts,
@@ -217,7 +222,7 @@ impl Shared {
             return Context::new();
         }
         let facts = RequestFacts {
-            source: peer.client(&self.options.trusted_proxies, &parts.headers),
+            source: self.source(parts, peer),
             is_tls: peer.is_tls,
             now_unix_milliseconds: self.now_unix_milliseconds(),
             signed_at_unix_milliseconds: sender.signed_at_unix_milliseconds,
@@ -225,6 +230,14 @@ impl Shared {
             region: sender.scope.split('/').nth(1).unwrap_or_default(),
         };
         context(&sender.who, &facts, query, headers)
+    }
+
+    /// Where policies are told that a request comes from.
+    pub(crate) fn source(&self, parts: &Parts, peer: Peer) -> std::net::IpAddr {
+        match self.options.trusts_client_addresses {
+            true => peer.client(&self.options.trusted_proxies, &parts.headers),
+            false => peer.address,
+        }
     }
 
     /// The bucket that a request names, if it is there. What is wrong where it is not, the operation says.
@@ -252,7 +265,10 @@ impl Shared {
     ) -> Result<Sender, S3Error> {
         let is_proxied = peer.is_trusted_proxy(&self.options.trusted_proxies);
         let forwarded = if is_proxied { forwarded_hosts(&parts.headers) } else { Vec::new() };
-        let forwarded: Vec<&str> = forwarded.iter().map(String::as_str).collect();
+        // What was signed for one bucket must not count for another: the target comes from the host that was received.
+        let bucket = addressing::bucket_in(addressing::host(parts), &self.options.domains);
+        let same_bucket = |host: &&str| addressing::bucket_in(host, &self.options.domains) == bucket;
+        let forwarded: Vec<&str> = forwarded.iter().map(String::as_str).filter(same_bucket).collect();
         let request = auth::Request {
             method: parts.method.as_str(),
             path: parts.uri.path(),

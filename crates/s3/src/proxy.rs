@@ -11,7 +11,15 @@ use iam::Origin;
 use thiserror::Error;
 
 /// Headers that say that a proxy passed the request on.
-const FORWARDING: [&str; 4] = ["x-forwarded-for", "forwarded", "x-real-ip", "via"];
+const FORWARDING: [&str; 7] = [
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-proto",
+    "forwarded",
+    "x-real-ip",
+    "via",
+];
 /// Names that a proxy may give.
 const HOSTS_MAX: usize = 4;
 

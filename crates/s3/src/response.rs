@@ -23,6 +23,9 @@ use crate::overload::Place;
 
 pub(crate) type Response = http::Response<ResponseBody>;
 
+/// An answer of up to this many bytes is short: an error, an acknowledgement.
+const SHORT_BYTES_MAX: usize = 4 << 10;
+
 type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes, ObjectError>> + Send>>;
 
 /// The body of an answer.
@@ -76,6 +79,15 @@ impl ResponseBody {
 
     fn of(content: Content) -> Self {
         Self { content, _place: None }
+    }
+
+    /// Whether much is still to be sent, or read from drives.
+    pub(crate) fn is_long(&self) -> bool {
+        match &self.content {
+            Content::Empty => false,
+            Content::Whole(bytes) => bytes.len() > SHORT_BYTES_MAX,
+            Content::Stream { .. } => true,
+        }
     }
 
     /// Keeps the request's place until the body is sent.

@@ -21,7 +21,7 @@ use ring::digest::{SHA256, digest};
 use crate::auth::{Options, PayloadKind};
 use crate::authorization::Asker;
 use crate::error::{ErrorCode, S3Error};
-use crate::frontend::Shared;
+use crate::frontend::{Sender, Shared};
 use crate::proxy::Peer;
 use crate::request::IncomingBody;
 use crate::response::{RequestId, Response, ResponseBody, build};
@@ -33,9 +33,14 @@ const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 /// The version of the API.
 const VERSION: &str = "2011-06-15";
 /// A form is no longer: a policy of 2,048 characters, escaped, tokens and names.
-const FORM_BYTES_MAX: usize = 128 << 10;
+const FORM_BYTES_MAX: usize = 32 << 10;
 /// How long a form may take to come.
-const FORM_TIME_MAX: Duration = Duration::from_secs(30);
+const FORM_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// What would narrow a session or say more of who asks, and is not built: beginnings of parameters. To leave it out silently would
+/// give out more than was asked for.
+const NOT_BUILT: [&str; 6] =
+    ["PolicyArns.", "Tags.", "TransitiveTagKeys.", "ProvidedContexts.", "SerialNumber", "TokenCode"];
 
 /// Whether a request is for STS: a form, or an action, on the root of the service.
 pub(crate) fn is_asked(parts: &Parts, target: &Target<'_>, query: &Query<'_>) -> bool {
@@ -113,6 +118,9 @@ async fn answer(
     body: &mut IncomingBody,
     (peer, id): (Peer, &RequestId<'_>),
 ) -> Result<Response, StsError> {
+    if parts.headers.get(header::AUTHORIZATION).is_none() && !query.has("X-Amz-Signature") {
+        return Err(unsigned());
+    }
     let form = read_form(shared, body).await?;
     let text = std::str::from_utf8(&form).map_err(|_| StsError::invalid("The form is not UTF-8."))?;
     let form_pairs = Query::parse(Some(text))?;
@@ -120,15 +128,29 @@ async fn answer(
     if get("Version").is_some_and(|version| version != VERSION) {
         return Err(StsError::invalid(format!("The version must be {VERSION}.")));
     }
-    let who = known(shared, parts, peer, &form)?;
+    let sender = known(shared, parts, peer, &form)?;
+    let who = &sender.who;
+    let sent = || form_pairs.iter().chain(query.iter());
+    if let Some((name, _)) = sent().find(|(name, _)| NOT_BUILT.iter().any(|begin| name.starts_with(begin))) {
+        let message = format!("The parameter {name} is not implemented by this server.");
+        return Err(StsError::new(StatusCode::NOT_IMPLEMENTED, "NotImplemented", message));
+    }
+    if sent().any(|(name, value)| name == "Policy" && value.is_empty()) {
+        return Err(StsError::invalid("The policy is empty: leave it out, or say what it allows."));
+    }
     match get("Action").unwrap_or_default() {
-        "GetCallerIdentity" => Ok(caller_identity(&who, id)),
+        "GetCallerIdentity" => Ok(caller_identity(who, id)),
         "AssumeRole" => {
-            refuse_denied(shared, &who, id)?;
+            let context = shared.context(&sender, parts, peer, query, &parts.headers);
+            let asker = Asker { iam: &shared.iam, who, request: &id.request, context: &context };
+            // Everybody with keys of their own may have a session, unless a policy denies it.
+            if asker.is_denied(Action::StsAssumeRole, Resource::Service) {
+                return Err(StsError::new(StatusCode::FORBIDDEN, "AccessDenied", "Access Denied"));
+            }
             let time = session_time(get("DurationSeconds"))?;
             let policy = get("Policy").map(str::to_owned);
-            let session = shared.iam.assume(&who, time, policy).await?;
-            Ok(assumed(&who, &session, id))
+            let session = shared.iam.assume(who, time, policy).await?;
+            Ok(assumed(who, &session, id))
         }
         "" => Err(StsError::new(StatusCode::BAD_REQUEST, "MissingAction", "The form names no action.")),
         other => {
@@ -158,37 +180,25 @@ async fn read_form(shared: &Shared, body: &mut IncomingBody) -> Result<BytesMut,
     env::within(&*shared.env.clock, FORM_TIME_MAX, all).await.unwrap_or_else(|| Err(late()))
 }
 
+fn unsigned() -> StsError {
+    let message = "Request is missing Authentication Token";
+    StsError::new(StatusCode::FORBIDDEN, "MissingAuthenticationToken", message)
+}
+
 /// Who signed, over this very form.
-fn known(
-    shared: &Shared,
-    parts: &Parts,
-    peer: Peer,
-    form: &[u8],
-) -> Result<std::sync::Arc<Identity>, StsError> {
+fn known(shared: &Shared, parts: &Parts, peer: Peer, form: &[u8]) -> Result<Sender, StsError> {
     let mut sha256 = [0; 32];
     sha256.copy_from_slice(digest(&SHA256, form).as_ref());
     let options = Options { sts_body_sha256: Some(&sha256), ..Options::default() };
     let sender = shared.authenticate(parts, peer, options)?;
     if sender.who.is_anonymous() {
-        let message = "Request is missing Authentication Token";
-        return Err(StsError::new(StatusCode::FORBIDDEN, "MissingAuthenticationToken", message));
+        return Err(unsigned());
     }
     // Who sends the digest of another form, or none, could have been given a signature for something else.
     if sender.payload != PayloadKind::Sha256(sha256) {
         return Err(S3Error::new(ErrorCode::XAmzContentSHA256Mismatch).into());
     }
-    Ok(sender.who)
-}
-
-/// Everybody with keys of their own may have a session, unless a policy denies it.
-fn refuse_denied(shared: &Shared, who: &Identity, id: &RequestId<'_>) -> Result<(), StsError> {
-    let mut context = iam::Context::new();
-    who.describe(&mut context);
-    let asker = Asker { iam: &shared.iam, who, request: &id.request, context: &context };
-    match asker.is_denied(Action::StsAssumeRole, Resource::Service) {
-        true => Err(StsError::new(StatusCode::FORBIDDEN, "AccessDenied", "Access Denied")),
-        false => Ok(()),
-    }
+    Ok(sender)
 }
 
 fn session_time(seconds: Option<&str>) -> Result<Duration, StsError> {

@@ -31,6 +31,9 @@ use crate::raft::place::Place;
 use crate::seeks::Seeks;
 use crate::view::{Leader, PartitionView};
 
+/// Raft's id of no replica.
+const NOBODY: u64 = raft::INVALID_ID;
+
 /// Ticks (of the loop) without word from a leader after which a replica may vote for another one.
 const ELECTION_TICKS: usize = 20;
 /// Ticks by which each replica waits longer than the one before it until it stands for election itself.
@@ -93,6 +96,12 @@ pub(crate) struct Group {
     /// While rows are put on the spare side.
     filling: Option<Filling>,
     refill: Refill,
+    /// Whose rows it has asked for.
+    asked: u64,
+    /// Whose rows are on the spare side, or came there last.
+    filled_from: u64,
+    /// Who still waits for this one to be filled with rows of theirs, and need not any more.
+    unwanted: Vec<u64>,
     /// Whom it has let lead last.
     successor: Option<u64>,
     /// Rows that it needs to go on can't be read: it logs and votes, and applies nothing until it is filled again.
@@ -165,6 +174,9 @@ impl Group {
             incoming: None,
             filling: None,
             refill,
+            asked: NOBODY,
+            filled_from: NOBODY,
+            unwanted: Vec::new(),
             successor: None,
             is_stalled: is_unreadable,
             waiting: VecDeque::new(),
@@ -240,11 +252,43 @@ impl Group {
     pub(crate) fn step_snapshot(&mut self, message: Message, applied: Applied) -> bool {
         let index = message.get_snapshot().get_metadata().get_index();
         assert_eq!(applied.index, index, "the rows of a snapshot are those of its index");
+        let raft = &self.node.raft;
+        self.filled_from = message.get_from();
+        if raft.pending_request_snapshot != INVALID_INDEX && index < raft.raft_log.last_index() {
+            // Who has asked takes whatever comes: what it has acknowledged beyond that would be lost.
+            self.unwanted.push(self.filled_from);
+            return false;
+        }
         let _ = self.node.step(message);
         let waits_for = self.node.snap().map(|snapshot| snapshot.get_metadata().get_index());
         let is_wanted = waits_for == Some(index);
         self.incoming = is_wanted.then_some(applied);
+        if !is_wanted {
+            self.unwanted.push(self.filled_from);
+        }
         is_wanted
+    }
+
+    /// The log goes on from the rows that were put on the spare side: who sent them need not wait any more.
+    pub(crate) fn is_filled(&mut self) {
+        self.unwanted.push(self.filled_from);
+    }
+
+    /// Who need not wait any more for this one to be filled with rows of theirs. Raft does not find out by itself where this one
+    /// had acknowledged as much before: it would send it nothing for as long as it leads.
+    pub(crate) fn take_unwanted(&mut self) -> Vec<u64> {
+        let own = self.node.raft.id;
+        let mut unwanted = std::mem::take(&mut self.unwanted);
+        unwanted.retain(|id| *id != NOBODY && *id != own);
+        unwanted
+    }
+
+    /// A replica waits for no snapshot of this one any more: it has its rows, does not want them, or has asked for none.
+    pub(crate) fn snapshot_over(&mut self, to: u64) {
+        if let Some(peer) = self.node.raft.mut_prs().get_mut(to) {
+            peer.pending_request_snapshot = INVALID_INDEX;
+        }
+        self.node.report_snapshot(to, SnapshotStatus::Finish);
     }
 
     /// Whether the spare side is free to be filled with rows of `from`; else it is told later that they were lost.
@@ -293,13 +337,28 @@ impl Group {
             self.give_up_request();
         } else if self.is_stalled || self.others_are_enough() {
             // Refused where there is no leader, or none of its entries yet: asked for again later.
-            let _ = self.node.request_snapshot();
+            if self.node.request_snapshot().is_ok() {
+                self.asked = self.node.raft.leader_id;
+            }
+        }
+    }
+
+    /// A request that another leader was asked does not hold for the next one: that one may have too little to serve it, and would
+    /// send nothing meanwhile.
+    fn give_up_old_request(&mut self) {
+        let is_asked = self.node.raft.pending_request_snapshot != INVALID_INDEX;
+        if is_asked && self.asked != self.node.raft.leader_id {
+            self.give_up_request();
         }
     }
 
     /// Takes part again, whether or not its rows were replaced: who has asked for a snapshot acknowledges nothing until it comes.
     pub(crate) fn give_up_request(&mut self) {
         self.node.raft.pending_request_snapshot = INVALID_INDEX;
+        self.unwanted.extend([self.asked, self.node.raft.leader_id]);
+        let others = self.filling.as_mut().map(|filling| std::mem::take(&mut filling.others));
+        self.unwanted.extend(others.into_iter().flatten());
+        self.asked = NOBODY;
     }
 
     /// Whether the others can commit while this one acknowledges nothing.
@@ -318,6 +377,11 @@ impl Group {
         self.node.tick();
         if self.leads() && !self.node.raft.has_pending_conf() {
             self.change_members();
+        }
+        self.give_up_old_request();
+        if self.is_stalled {
+            // It leads to nothing: what it can't apply it can't answer. Once it is on its way, this does nothing.
+            self.hand_over();
         }
         if self.refill.tick() {
             self.ask_for_rows();

@@ -163,6 +163,38 @@ fn damage_that_a_scrub_finds_is_healed_from_another_replica() {
     }
 }
 
+/// Whether the replica of a drive has applied what wrote a row.
+fn has_row(store: &Store, meta: &Meta, slot: usize, number: u64) -> bool {
+    let loops = meta.loops.lock();
+    let running = loops.iter().find(|running| running.drive == store.map.sets[0][slot]).unwrap();
+    running.engine.get(P, &crate::table::row_key::<Numbers>(&number)).unwrap().is_some()
+}
+
+/// Raft's leader does not find out by itself that a replica was filled that had acknowledged as much before.
+#[test]
+fn a_replica_that_was_filled_again_follows_its_leader() {
+    for rotten in [1, 2, 3] {
+        let store = filled(550, 3);
+        rot(&store, rotten);
+        let drive = store.map.sets[0][rotten - 1];
+        let life = store.simulation.run(async |env| {
+            let meta = open(&store, &env, false).await;
+            put_long(&env, &meta, ROWS).await;
+            let found = damage(&meta, drive).await;
+            meta.heal_rows(drive, &found).await.unwrap();
+            // Nothing is written while it is filled.
+            env.clock.sleep(Duration::from_secs(30)).await;
+            assert_eq!(damage(&meta, drive).await, []);
+            for number in ROWS + 1..ROWS + 10 {
+                put_long(&env, &meta, number).await;
+                env.clock.sleep(Duration::from_secs(1)).await;
+                assert!(has_row(&store, &meta, rotten - 1, number), "drive {rotten}, row {number}");
+            }
+        });
+        life.finished();
+    }
+}
+
 #[test]
 fn a_leader_that_can_not_read_its_rows_is_filled_from_the_one_that_leads_next() {
     let store = filled(600, 3);

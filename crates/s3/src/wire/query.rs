@@ -5,6 +5,9 @@ use std::borrow::Cow;
 use super::uri::form_decode;
 use crate::error::{ErrorCode, S3Error};
 
+/// Parameters of one request, at most: each costs its part of every signature that is tried.
+const PAIRS_MAX: usize = 256;
+
 /// Names and values of a query string in the order sent, decoded. A name without `=` has an empty value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Query<'a> {
@@ -15,10 +18,13 @@ impl<'a> Query<'a> {
     /// Decodes the part of the URI behind the question mark.
     ///
     /// # Errors
-    /// `InvalidURI` for a broken percent escape or text that is not UTF-8.
+    /// `InvalidURI` for a broken percent escape, text that is not UTF-8, or more parameters than any request has.
     pub fn parse(raw: Option<&'a str>) -> Result<Self, S3Error> {
         let mut pairs = Vec::new();
         for pair in raw.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
+            if pairs.len() >= PAIRS_MAX {
+                return Err(S3Error::new(ErrorCode::InvalidURI));
+            }
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             match (form_decode(name), form_decode(value)) {
                 (Some(name), Some(value)) => pairs.push((name, value)),

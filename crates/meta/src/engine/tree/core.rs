@@ -356,5 +356,7 @@ impl Core {
         self.closed.store(true, Ordering::Release);
         let _compacting = self.compacting.lock();
         let _flushing = self.flushing.lock();
+        // Who drops a keyspace or writes files anew holds this one alone.
+        let _manifest = self.manifest.lock();
     }
 }

@@ -9,6 +9,7 @@ use env::Env;
 use env::simulated::{Crash, DiskAction, Failure, Fault, Simulation};
 use model::ids::{DriveId, PartitionId};
 
+use super::version::Edit;
 use super::{TreeEngine, TreeOptions, check_files};
 use crate::engine::{ALL_KEYS, Engine, EngineBatch, EngineError, FoundDamage};
 
@@ -184,6 +185,24 @@ fn what_a_start_after_a_kill_has_read_is_there_after_a_power_cut() {
         assert_eq!(left.len(), read.len(), "seed {seed}, step {step}");
         assert!(left == read, "seed {seed}, step {step}");
     }
+}
+
+/// Whoever drops a keyspace or writes files anew while the engine is being closed comes too late, and does not write a manifest of
+/// the nothing that is left in memory.
+#[test]
+fn what_comes_while_the_engine_is_closed_leaves_the_manifest_alone() {
+    simulation(5)
+        .run(async |env| {
+            let engine = open(&env);
+            fill(&engine, 0, 300);
+            let before = rows(&engine, ONE);
+            engine.close().unwrap();
+            for edit in [Edit::Dropped(PartitionId(9)), Edit::Same] {
+                assert!(matches!(engine.core.commit(&edit, None), Err(EngineError::Closed { .. })));
+            }
+            assert!(rows(&open(&env), ONE) == before);
+        })
+        .finished();
 }
 
 #[test]

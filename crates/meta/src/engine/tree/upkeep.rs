@@ -100,6 +100,8 @@ impl Core {
     /// Makes a change durable, then visible. `flushed`: the memtable whose rows are in files with it.
     pub(super) fn commit(&self, edit: &Edit, flushed: Option<&Arc<Memtable>>) -> Result<(), EngineError> {
         let _manifest = self.manifest.lock();
+        // Of an engine that was closed meanwhile nothing is known any more: a manifest of it would name no files.
+        self.check_writable()?;
         let before = Arc::clone(&self.state().version);
         let after = before.after(edit, &|| self.next_run());
         if self.mode == Mode::ReadWrite {
