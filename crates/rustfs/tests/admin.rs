@@ -92,11 +92,10 @@ impl Client {
             let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
             let (region, service) = ("us-east-1", "s3");
             let signer = Signer { access_key, secret, session_token: None, region, service };
-            let payload = headers
-                .iter()
-                .find(|(name, _)| *name == "payload")
-                .map_or("UNSIGNED-PAYLOAD", |(_, value)| *value);
-            signer.sign(&Target { method, path, query, host: HOST }, &mut map, &date, payload);
+            let of_body = hex::encode(ring::digest::digest(&ring::digest::SHA256, body));
+            let said = headers.iter().find(|(name, _)| *name == "payload").map(|(_, value)| *value);
+            let target = Target { method, path, query, host: HOST };
+            signer.sign(&target, &mut map, &date, said.unwrap_or(&of_body));
         }
         for (name, value) in headers.iter().filter(|(name, _)| *name != "payload") {
             map.insert(http::HeaderName::try_from(*name).unwrap(), value.parse().unwrap());
@@ -261,6 +260,13 @@ fn what_needs_no_right_is_about_the_caller_alone() {
         let uri = "/rustfs/admin/v3/add-service-account";
         let (status, _) = client.send(Signed::User, "PUT", uri, &[], body).await;
         assert_eq!(status, 403);
+        let unsigned = [("payload", "UNSIGNED-PAYLOAD")];
+        let (status, found) = client.send(Signed::User, "PUT", uri, &unsigned, b"{}").await;
+        assert_eq!(
+            (status, found["Code"].as_str()),
+            (400, Some("InvalidRequest")),
+            "anybody could change it"
+        );
         let (status, own) = client.send(Signed::User, "PUT", uri, &[], b"{}").await;
         assert_eq!((status, own["credentials"]["accessKey"].is_string()), (200, true), "{own}");
         let (_, account) = client.send(Signed::User, "GET", "/rustfs/admin/v3/accountinfo", &[], b"").await;
