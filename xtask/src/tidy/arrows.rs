@@ -15,6 +15,7 @@ const OURS: &[(&str, &[&str])] = &[
     ("object", &["model", "env", "cluster", "meta", "blob"]),
     ("worker", &["model", "env", "cluster", "meta", "blob", "object"]),
     ("lanes", &[]),
+    ("outbound", &["env"]),
     ("s3", &["model", "env", "object", "iam", "lanes"]),
     ("admin", &["model", "env", "object", "iam", "worker", "cluster"]),
     ("rustfs", &["model", "env", "cluster", "meta", "blob", "iam", "object", "worker", "s3", "admin"]),
@@ -26,7 +27,10 @@ const OURS: &[(&str, &[&str])] = &[
 
 /// Of others' crates, those that only some of ours may name, so that what they are for stays in one place.
 const OTHERS: &[(&[&str], &[&str])] = &[
-    (&["hyper", "hyper-util", "http", "http-body", "http-body-util"], &["s3", "admin", "rustfs", "fuzz"]),
+    (
+        &["hyper", "hyper-util", "http", "http-body", "http-body-util"],
+        &["s3", "admin", "outbound", "rustfs", "fuzz"],
+    ),
     (&["raft", "raft-proto", "protobuf", "redb", "lz4_flex", "quick_cache"], &["meta"]),
     (&["clap", "mimalloc"], &["rustfs", "bench"]),
 ];

@@ -1,4 +1,4 @@
-//! What the server must hold: each key's content, and which keys are being changed, so that an answer is either right or
+//! What the server must hold: each key's content, and which keys are being read or changed, so that an answer is either right or
 //! wrong and never a matter of order.
 
 use crate::body::mixed;
@@ -60,6 +60,20 @@ impl Keys {
     /// From now on nobody knows what the key holds.
     pub(super) fn begin_change(&mut self, key: u64) {
         self.states.insert(key, State::Unknown);
+        self.hide(key);
+    }
+
+    /// The key is being read: it is not drawn before the answer, or a change could overtake the reading.
+    pub(super) fn begin_reading(&mut self, key: u64) {
+        self.hide(key);
+    }
+
+    /// The key has been read, and may be drawn again.
+    pub(super) fn end_reading(&mut self, key: u64) {
+        self.show(key);
+    }
+
+    fn hide(&mut self, key: u64) {
         if let Some(place) = self.places.remove(&key) {
             self.known.swap_remove(place);
             if let Some(moved) = self.known.get(place) {
@@ -71,6 +85,10 @@ impl Keys {
     /// The change is done: it holds this.
     pub(super) fn holds(&mut self, key: u64, content: Content) {
         self.states.insert(key, State::Holds(content));
+        self.show(key);
+    }
+
+    fn show(&mut self, key: u64) {
         self.places.insert(key, self.known.len());
         self.known.push(key);
     }
@@ -110,6 +128,10 @@ mod tests {
         for _ in 0..20 {
             assert_eq!(keys.draw(), Some((made[4], content(made[4]))));
         }
+        keys.begin_reading(made[4]);
+        assert_eq!(keys.draw(), None);
+        keys.end_reading(made[4]);
+        assert_eq!(keys.draw(), Some((made[4], content(made[4]))));
         keys.is_gone(made[0]);
         keys.holds(made[1], content(100));
         assert_eq!(keys.len(), 4);

@@ -60,7 +60,7 @@ impl Kind {
 /// What a connection waits for.
 enum Asked {
     Put { key: u64, content: Content },
-    Get { bytes: u64 },
+    Get { key: u64, bytes: u64 },
     Delete { key: u64 },
     DeleteMany,
     List,
@@ -190,6 +190,7 @@ impl Load {
     }
 
     fn get(&mut self, key: u64, content: Content, request: &mut Request) -> Asked {
+        self.keys.begin_reading(key);
         let part = self.draw(content.parts);
         let content = Content { number: content.number + part, ..content };
         let query = if content.parts > 1 { format!("partNumber={}", part + 1) } else { String::new() };
@@ -197,7 +198,7 @@ impl Load {
         let payload = Rc::clone(self.payload(content));
         let bytes = payload.len() as u64;
         request.expect = Expect::Object { stamp: payload.stamp(content.number), payload, whole: true };
-        Asked::Get { bytes }
+        Asked::Get { key, bytes }
     }
 
     fn delete(&mut self, key: u64, request: &mut Request) -> Asked {
@@ -250,7 +251,7 @@ impl Load {
                 self.keys.holds(key, content);
                 return Ok(SIZES[content.size].0 as u64);
             }
-            Asked::Get { bytes } => {
+            Asked::Get { bytes, .. } => {
                 if response.length != bytes || !response.intact {
                     return Err(format!("WRONG BYTES ({} instead of {bytes})", response.length));
                 }
@@ -299,6 +300,9 @@ impl Driver for Load {
             return Err("an answer to nothing".to_owned());
         };
         self.latencies[kind as usize].record(since.elapsed());
+        if let Asked::Get { key, .. } = asked {
+            self.keys.end_reading(key);
+        }
         let judged = self.judge(slot, asked, response);
         self.wrong += u64::from(judged.is_err() && response.status < 300);
         judged.map(|bytes| Done { operations: 1, bytes })
