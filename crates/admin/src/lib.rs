@@ -33,6 +33,7 @@ mod log;
 mod metrics;
 mod policies;
 mod query;
+mod quota;
 mod route;
 mod server;
 mod service;

@@ -25,8 +25,8 @@ use crate::query::Query;
 use crate::route::{self, Dialect, Operation};
 use crate::trace::TraceBoard;
 use crate::wire::{self, Algorithm, PayloadError};
-use crate::{account, config, heal, info, kms, locks, log, metrics, service, speedtest, trace, usage};
-use crate::{attachments, groups, keys, policies, users, why};
+use crate::{account, config, heal, info, kms, locks, log, metrics, quota, service, speedtest, trace};
+use crate::{attachments, groups, keys, policies, usage, users, why};
 
 /// Requests at once, streams included.
 const REQUESTS_MAX: usize = 256;
@@ -287,6 +287,7 @@ async fn dispatch(call: &Call<'_>, body: &mut RequestBody) -> Result<Answer, Adm
         O::DevNullExtraTime => speedtest::dev_null_extra_time(),
         O::ForceUnlock => locks::force_unlock(),
         O::GetConfig => config::get(call),
+        O::GetQuota => Box::pin(quota::quota(call)).await,
         O::Group => groups::group(call),
         O::Groups => groups::groups(call),
         O::Info => Box::pin(info::info(call)).await,
@@ -306,6 +307,7 @@ async fn dispatch(call: &Call<'_>, body: &mut RequestBody) -> Result<Answer, Adm
         O::ServiceAccountInfo => keys::info(call),
         O::SetGroupStatus => Box::pin(groups::set_group_status(call)).await,
         O::SetPolicies => Box::pin(attachments::set_policies(call)).await,
+        O::SetQuota => Box::pin(quota::set_quota(call, body)).await,
         O::SetUserStatus => Box::pin(users::set_user_status(call)).await,
         O::TemporaryAccountInfo => keys::temporary_info(call),
         O::UpdateMembers => Box::pin(groups::update_members(call, body)).await,

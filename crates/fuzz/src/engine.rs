@@ -29,6 +29,10 @@ const OPTIONS: TreeOptions = TreeOptions { cache_bytes: 64 << 10, memtable_bytes
 /// See the module.
 pub fn run(data: &[u8]) {
     let image = Image::build(&mut Input::new(data));
+    if image.bytes.is_empty() {
+        // Damage took all files away: a folder with nothing in it is that of a new drive, which is what the engine takes it for.
+        return;
+    }
     let simulation = Simulation::with_drives(1, 1, 64 << 20);
     simulation.run(async |env| check(&env, image).await).finished();
 }

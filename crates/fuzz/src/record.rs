@@ -10,11 +10,12 @@ use model::blob::BlobRef;
 use model::bucket::BucketRecord;
 use model::identity::{AccessKeyRecord, AccountRecord, GroupRecord, KeyringRecord, PolicyRecord, UserRecord};
 use model::object::{ObjectDetail, ObjectVersion};
+use model::quota::{FenceRecord, QuotaRecord};
 use model::reclaim::{BlobDescriptor, HealRecord, ReclaimRecord};
 use model::record::Record;
 use model::upload::{PartRecord, UploadRecord};
 
-const TYPES: [fn(&[u8]); 16] = [
+const TYPES: [fn(&[u8]); 18] = [
     one::<BlobRef>,
     one::<BucketRecord>,
     one::<ObjectVersion>,
@@ -31,6 +32,8 @@ const TYPES: [fn(&[u8]); 16] = [
     one::<PolicyRecord>,
     one::<AccessKeyRecord>,
     one::<KeyringRecord>,
+    one::<FenceRecord>,
+    one::<QuotaRecord>,
 ];
 
 /// See the module.

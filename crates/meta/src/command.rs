@@ -1,4 +1,4 @@
-//! What a log entry says: check these rows, then write and add. The one thing that the replicas of a partition agree on.
+//! What a log entry says: check these rows and what counters may come to, then write and add. The one thing that the replicas of a partition agree on.
 
 use model::record::{Decoder, Encoder, NoPrevious, Record, RecordError};
 use model::time::Timestamp;
@@ -30,6 +30,17 @@ pub(crate) struct Add {
     pub(crate) deltas: Vec<i64>,
 }
 
+/// What counters may come to together: a transaction after which they were more does nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Limit {
+    /// The engine's key of the counters.
+    pub(crate) key: Vec<u8>,
+    /// The positions whose values are summed.
+    pub(crate) positions: Vec<u8>,
+    /// The most that the sum may be afterwards, this transaction's own deltas included.
+    pub(crate) at_most: i64,
+}
+
 /// A transaction, as it is logged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Command {
@@ -41,10 +52,15 @@ pub(crate) struct Command {
     pub(crate) writes: Vec<Write>,
     /// What is counted.
     pub(crate) adds: Vec<Add>,
+    /// What is counted may come to this.
+    pub(crate) limits: Vec<Limit>,
 }
 
-impl Record for Command {
-    const NAME: &'static str = "log command";
+/// A command of before there were limits.
+pub(crate) struct Unlimited(Command);
+
+impl Record for Unlimited {
+    const NAME: &'static str = Command::NAME;
     const VERSION: u8 = 1;
     type Previous = NoPrevious;
 
@@ -53,6 +69,46 @@ impl Record for Command {
     }
 
     fn encode_fields(&self, out: &mut Encoder) {
+        self.0.encode_changes(out);
+    }
+
+    fn decode_fields(input: &mut Decoder<'_>) -> Result<Self, RecordError> {
+        Command::decode_changes(input).map(Unlimited)
+    }
+}
+
+impl Record for Command {
+    const NAME: &'static str = "log command";
+    const VERSION: u8 = 2;
+    type Previous = Unlimited;
+
+    fn upgrade(previous: Unlimited) -> Self {
+        previous.0
+    }
+
+    fn encode_fields(&self, out: &mut Encoder) {
+        self.encode_changes(out);
+        out.varint(self.limits.len() as u64);
+        for limit in &self.limits {
+            out.bytes(&limit.key);
+            out.bytes(&limit.positions);
+            out.signed(limit.at_most);
+        }
+    }
+
+    fn decode_fields(input: &mut Decoder<'_>) -> Result<Self, RecordError> {
+        let mut command = Command::decode_changes(input)?;
+        for _ in 0..input.count()? {
+            let (key, positions) = (input.bytes()?.to_vec(), input.bytes()?.to_vec());
+            command.limits.push(Limit { key, positions, at_most: input.signed()? });
+        }
+        Ok(command)
+    }
+}
+
+impl Command {
+    /// Everything but limits.
+    fn encode_changes(&self, out: &mut Encoder) {
         out.varint(self.base);
         out.varint(self.checks.len() as u64);
         for check in &self.checks {
@@ -80,7 +136,7 @@ impl Record for Command {
         }
     }
 
-    fn decode_fields(input: &mut Decoder<'_>) -> Result<Self, RecordError> {
+    fn decode_changes(input: &mut Decoder<'_>) -> Result<Self, RecordError> {
         let mut command = Command { base: input.varint()?, ..Command::default() };
         for _ in 0..input.count()? {
             command.checks.push(Check { key: input.bytes()?.to_vec(), version: input.varint()? });
@@ -135,15 +191,24 @@ mod tests {
             checks: Vec<(Vec<u8>, u64)>,
             writes: Vec<(Vec<u8>, Option<Vec<u8>>)>,
             adds: Vec<(Vec<u8>, Vec<i64>)>,
+            limits: Vec<(Vec<u8>, Vec<u8>, i64)>,
         ) {
             let command = Command {
                 base,
                 checks: checks.into_iter().map(|(key, version)| Check { key, version }).collect(),
                 writes: writes.into_iter().map(|(key, record)| Write { key, record }).collect(),
                 adds: adds.into_iter().map(|(key, deltas)| Add { key, deltas }).collect(),
+                limits: limits
+                    .into_iter()
+                    .map(|(key, positions, at_most)| Limit { key, positions, at_most })
+                    .collect(),
             };
             let time = Timestamp::from_millis(base);
-            prop_assert_eq!(unstamp(&stamp(time, &command.encode())), Ok((time, command)));
+            let data = stamp(time, &command.encode());
+            prop_assert_eq!(unstamp(&data), Ok((time, command.clone())));
+            let before = Command { limits: Vec::new(), ..command };
+            let data = stamp(time, &Unlimited(before.clone()).encode());
+            prop_assert_eq!(unstamp(&data), Ok((time, before)), "as an earlier release logged it");
         }
 
         #[test]

@@ -16,6 +16,9 @@ pub enum MetaError {
     /// A row it had read was changed meanwhile: read again and decide again.
     #[error("another transaction changed what this one had read: try again")]
     Conflict,
+    /// Counters would come to more than the transaction lets them.
+    #[error("the change would pass a limit")]
+    OverLimit,
     /// Too few drives of the partition can be written.
     #[error(
         "partition {partition} has no leader: too few of its drives take writes. See which drives are missing or failing"
@@ -70,6 +73,7 @@ impl MetaError {
     pub fn again(&self) -> Self {
         match self {
             MetaError::Conflict => MetaError::Conflict,
+            MetaError::OverLimit => MetaError::OverLimit,
             MetaError::NoLeader { partition } => MetaError::NoLeader { partition: *partition },
             MetaError::ReadOnly => MetaError::ReadOnly,
             MetaError::Unknown { partition } => MetaError::Unknown { partition: *partition },

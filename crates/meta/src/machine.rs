@@ -75,6 +75,8 @@ pub enum Outcome {
     },
     /// A row it had read was changed meanwhile; nothing was done.
     Conflict,
+    /// Counters would have come to more than they may; nothing was done.
+    OverLimit,
 }
 
 /// How far a replica is, and who the replicas are: written with every batch.
@@ -217,6 +219,11 @@ impl Machine {
                 return Ok(Outcome::Conflict);
             }
         }
+        for limit in &command.limits {
+            if self.sum_after(engine, &command, limit)? > limit.at_most {
+                return Ok(Outcome::OverLimit);
+            }
+        }
         self.write(engine, RowHeader { version: index, time }, command, batch)?;
         Ok(Outcome::Committed { index, time })
     }
@@ -265,6 +272,28 @@ impl Machine {
         Ok(())
     }
 
+    /// What the counters of a limit come to with what the command adds to them.
+    fn sum_after(
+        &mut self,
+        engine: &dyn Engine,
+        command: &Command,
+        limit: &command::Limit,
+    ) -> Result<i64, ApplyError> {
+        let mut counters = self.counters(engine, &limit.key)?.clone();
+        command.adds.iter().filter(|add| add.key == limit.key).for_each(|add| counters.add(&add.deltas));
+        let values = limit.positions.iter().map(|position| counters.value(usize::from(*position)));
+        Ok(values.fold(0, i64::saturating_add))
+    }
+
+    /// Counters as they are, what is in the batch included.
+    fn counters(&mut self, engine: &dyn Engine, key: &[u8]) -> Result<&mut Counters, ApplyError> {
+        if !self.counters.contains_key(key) {
+            let counters = self.load_counters(engine, key)?;
+            self.counters.insert(key.to_vec(), counters);
+        }
+        Ok(self.counters.entry_ref(key).or_default())
+    }
+
     fn add(
         &mut self,
         engine: &dyn Engine,
@@ -272,18 +301,15 @@ impl Machine {
         add: &command::Add,
         batch: &mut EngineBatch,
     ) -> Result<(), ApplyError> {
-        if !self.counters.contains_key(&add.key) {
-            let counters = self.load_counters(engine, &add.key)?;
-            self.counters.insert(add.key.clone(), counters);
-        }
-        let counters = self.counters.entry(add.key.clone()).or_default();
+        let counters = self.counters(engine, &add.key)?;
         counters.add(&add.deltas);
-        if counters.is_zero() {
+        let (is_zero, encoded) = (counters.is_zero(), counters.encode());
+        if is_zero {
             self.recent.wrote(&add.key, 0);
             batch.remove(self.partition, &add.key);
         } else {
             self.recent.wrote(&add.key, header.version);
-            batch.put_parts(self.partition, &add.key, &[&header.encode(), &counters.encode()]);
+            batch.put_parts(self.partition, &add.key, &[&header.encode(), &encoded]);
         }
         Ok(())
     }

@@ -18,6 +18,7 @@ use crate::{LeftOut, Meta, MetaDrive, MetaError, MetaOpenError, MetaOptions};
 mod answers;
 mod forgotten;
 mod install;
+mod limits;
 mod recent;
 mod rest;
 mod rot;

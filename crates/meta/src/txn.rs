@@ -15,7 +15,7 @@ use model::time::Timestamp;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
 
-use crate::command::{Add, Check, Command, Write};
+use crate::command::{Add, Check, Command, Limit, Write};
 use crate::drive_loop::Event;
 use crate::engine::Visit;
 use crate::error::MetaError;
@@ -195,6 +195,28 @@ impl<'a> Txn<'a> {
         self.command.adds.push(Add { key: row_key::<T>(key), deltas: deltas.to_vec() });
     }
 
+    /// What this transaction adds to counters so far, at these positions together.
+    #[must_use]
+    pub fn added<T: Table<Row = Counters>>(&self, key: &T::Key, positions: &[usize]) -> i64 {
+        let key = row_key::<T>(key);
+        let adds = self.command.adds.iter().filter(|add| add.key == key);
+        let deltas = adds.flat_map(|add| positions.iter().filter_map(|position| add.deltas.get(*position)));
+        deltas.fold(0, |sum, delta| sum.saturating_add(*delta))
+    }
+
+    /// Counters may come to this at most, at these positions (below 256) together, with what this transaction adds; the commit
+    /// fails with [`MetaError::OverLimit`] otherwise. No other transaction comes in between.
+    pub fn keep_within<T: Table<Row = Counters>>(&mut self, key: &T::Key, positions: &[usize], at_most: i64) {
+        let positions = positions.iter().filter_map(|position| u8::try_from(*position).ok()).collect();
+        self.command.limits.push(Limit { key: row_key::<T>(key), positions, at_most });
+    }
+
+    /// The partition that it changes.
+    #[must_use]
+    pub fn partition(&self) -> PartitionId {
+        self.reader.partition
+    }
+
     /// Whether nothing would be written.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -204,7 +226,8 @@ impl<'a> Txn<'a> {
     /// Commits: when it returns, the change is durable on a majority of the partition's drives and every read sees it.
     ///
     /// # Errors
-    /// [`MetaError::Conflict`] where a row that was read has changed: nothing was done. [`MetaError::Unknown`] where the
+    /// [`MetaError::Conflict`] where a row that was read has changed, [`MetaError::OverLimit`] where counters would come to more
+    /// than they may: nothing was done. [`MetaError::Unknown`] where the
     /// drive that leads failed meanwhile and no other leads that could tell. Others: nothing was done.
     pub async fn commit(self) -> Result<Committed, MetaError> {
         let command = Bytes::from(self.command.encode());
@@ -220,6 +243,7 @@ impl<'a> Txn<'a> {
                     return Ok(Committed { version: index, time });
                 }
                 Answer::Applied(Outcome::Conflict) => return Err(MetaError::Conflict),
+                Answer::Applied(Outcome::OverLimit) => return Err(MetaError::OverLimit),
                 Answer::Busy => return Err(MetaError::Busy),
                 // It was not logged and will not be: the next leader may do it. The checks hold whoever leads.
                 Answer::NotLeader => {

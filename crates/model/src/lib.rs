@@ -13,6 +13,7 @@ pub mod ids;
 pub mod limits;
 pub mod object;
 pub mod part_set;
+pub mod quota;
 pub mod reclaim;
 pub mod record;
 pub mod time;

@@ -8,11 +8,12 @@ use meta::{MetaError, Txn};
 use model::bucket::{BucketRecord, BucketState};
 use model::ids::{BucketId, PartitionId};
 use model::object::StorageClass;
+use model::quota::FenceRecord;
 use model::time::Timestamp;
 
-use crate::tables::{Buckets, Fences, Mark, Uploads, Usage, bucket_prefix};
+use crate::tables::{Buckets, Fences, Quotas, Uploads, Usage, bucket_prefix};
 use crate::types::BucketInfo;
-use crate::{ATTEMPTS_MAX, ObjectError, Objects, settle};
+use crate::{ATTEMPTS_MAX, ObjectError, Objects, fence, settle};
 
 /// Buckets read at once.
 const PAGE: usize = 1000;
@@ -164,17 +165,30 @@ impl Objects {
     /// Deletes a bucket that was found in this state. It runs to its end also when whoever waits for it goes away: half of
     /// it would keep clients from a bucket that stays.
     async fn run_delete(&self, name: &str, id: BucketId, found: BucketState) -> Result<(), ObjectError> {
-        let (reply, answer) = tokio::sync::oneshot::channel();
         let (objects, name) = (self.clone(), name.to_owned());
+        self.to_its_end(async move { objects.delete_alone(&name, id, found).await }).await
+    }
+
+    /// Waits for what goes on where nobody waits any more.
+    pub(crate) async fn to_its_end(
+        &self,
+        change: impl Future<Output = Result<(), ObjectError>> + Send + 'static,
+    ) -> Result<(), ObjectError> {
+        let (reply, answer) = tokio::sync::oneshot::channel();
         drop(self.inner.env.spawn.task(Box::pin(async move {
-            let _ = reply.send(objects.delete_alone(&name, id, found).await);
+            let _ = reply.send(change.await);
         })));
         answer.await.unwrap_or_else(|_| Err(MetaError::Unknown { partition: self.system() }.into()))
     }
 
     /// Marks the bucket, fences every partition and removes the bucket; where one partition holds an object, takes it all
     /// back.
-    async fn delete_alone(&self, name: &str, id: BucketId, found: BucketState) -> Result<(), ObjectError> {
+    pub(crate) async fn delete_alone(
+        &self,
+        name: &str,
+        id: BucketId,
+        found: BucketState,
+    ) -> Result<(), ObjectError> {
         // One at a time: another one's fences would be taken for this one's, and be taken back by the other.
         let _alone = self.inner.fencing.lock().await;
         let now = self.inner.meta.reader(self.system()).await?.get::<Buckets>(&name.to_owned())?;
@@ -206,6 +220,9 @@ impl Objects {
             return Err(ObjectError::NoSuchBucket { bucket: name.to_owned() });
         }
         txn.delete::<Buckets>(&name.to_owned());
+        if txn.get::<Quotas>(&id)?.is_some() {
+            txn.delete::<Quotas>(&id);
+        }
         txn.commit().await?;
         Ok(())
     }
@@ -216,12 +233,12 @@ impl Objects {
         for _ in 0..ATTEMPTS_MAX {
             let mut txn = self.inner.meta.begin(partition).await?;
             // Written anew where it is there: whoever was taking it back may still be doing so.
-            txn.get::<Fences>(&id)?;
+            let fence = txn.get::<Fences>(&id)?.map(|fence| fence.row).unwrap_or_default();
             let usage = txn.get::<Usage>(&id)?;
             if usage.is_some_and(|usage| usage.row.value(Usage::OBJECTS) > 0) {
                 return Ok(false);
             }
-            txn.put::<Fences>(&id, &Mark);
+            txn.put::<Fences>(&id, &FenceRecord { is_closed: true, ..fence });
             if settle(txn).await?.is_some() {
                 return Ok(true);
             }
@@ -251,12 +268,18 @@ impl Objects {
     }
 
     async fn unfence(&self, partition: PartitionId, id: BucketId) -> Result<(), ObjectError> {
-        let mut txn = self.inner.meta.begin(partition).await?;
-        if txn.unchecked().get::<Fences>(&id)?.is_some() {
-            txn.delete::<Fences>(&id);
-            txn.commit().await?;
+        for _ in 0..ATTEMPTS_MAX {
+            let mut txn = self.inner.meta.begin(partition).await?;
+            let fence = txn.get::<Fences>(&id)?.map(|fence| fence.row).unwrap_or_default();
+            if !fence.is_closed {
+                return Ok(());
+            }
+            fence::write(&mut txn, id, FenceRecord { is_closed: false, ..fence });
+            if settle(txn).await?.is_some() {
+                return Ok(());
+            }
         }
-        Ok(())
+        Err(ObjectError::Contended)
     }
 
     async fn set_bucket_state(
@@ -279,11 +302,11 @@ impl Objects {
         Err(ObjectError::Contended)
     }
 
-    fn system(&self) -> PartitionId {
+    pub(crate) fn system(&self) -> PartitionId {
         self.inner.meta.map().system_partition()
     }
 
-    async fn system_txn(&self) -> Result<Txn<'_>, ObjectError> {
+    pub(crate) async fn system_txn(&self) -> Result<Txn<'_>, ObjectError> {
         Ok(self.inner.meta.begin(self.system()).await?)
     }
 
@@ -291,14 +314,6 @@ impl Objects {
     fn new_bucket_id(&self) -> BucketId {
         let random = self.inner.env.random.number() & 0xf_ffff;
         BucketId(self.inner.env.clock.now().millis() << 20 | random)
-    }
-}
-
-/// Checks in an object's transaction that the bucket is not being deleted.
-pub(crate) fn check_fence(txn: &mut Txn<'_>, bucket: &BucketInfo) -> Result<(), ObjectError> {
-    match txn.get::<Fences>(&bucket.id)? {
-        None => Ok(()),
-        Some(_) => Err(ObjectError::BucketBusy { bucket: bucket.name.clone() }),
     }
 }
 

@@ -18,7 +18,7 @@ use crate::multipart::UploadKey;
 use crate::tables::{PartKey, Parts};
 use crate::types::{BucketInfo, PartInfo};
 use crate::undecided::Unreferred;
-use crate::{ObjectError, Objects, content, settle};
+use crate::{ObjectError, Objects, content, fence};
 
 /// What is told of a completion.
 pub(crate) struct Completion<'a> {
@@ -36,11 +36,12 @@ impl Completion<'_> {
     pub(crate) async fn commit(
         &self,
         objects: &Objects,
+        open: fence::Open<'_>,
         mut txn: Txn<'_>,
     ) -> Result<Option<Committed>, ObjectError> {
         let written = self.write(objects).await?;
         self.refer(&mut txn, &written);
-        let settled = settle(txn).await?;
+        let settled = open.settle(objects, txn).await?;
         if settled.is_some() {
             written.settled();
         }

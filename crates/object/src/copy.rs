@@ -8,7 +8,7 @@ use model::time::Timestamp;
 use crate::get::OpenObject;
 use crate::tables::{Current, Details};
 use crate::types::{BucketInfo, ContentDigest, ContentFacts, Put, PutRequest, WriteCondition};
-use crate::{ATTEMPTS_MAX, ObjectError, Objects, bucket, content, settle};
+use crate::{ATTEMPTS_MAX, ObjectError, Objects, content, fence};
 
 /// How an object is copied.
 #[derive(Clone, Debug, Default)]
@@ -90,7 +90,7 @@ impl Objects {
         let attributes = request.attributes.unwrap_or_else(|| source.info().attributes.clone());
         for _ in 0..ATTEMPTS_MAX {
             let mut txn = self.begin(path).await?;
-            bucket::check_fence(&mut txn, to)?;
+            let open = fence::check(&mut txn, to)?;
             let current = txn.get::<Current>(path)?.ok_or(ObjectError::NoSuchKey)?;
             if current.row.content != *source.content() || current.row.etag != source.info().etag {
                 return Err(ObjectError::Replaced);
@@ -113,7 +113,7 @@ impl Objects {
                 .has_detail()
                 .then(|| ObjectDetail { attributes: apart, inline: old.unwrap_or_default().inline });
             content::replace(&mut txn, path, Some(&current), &version, detail.as_ref());
-            if let Some(committed) = settle(txn).await? {
+            if let Some(committed) = open.settle(self, txn).await? {
                 return Ok(content::put(version, committed));
             }
         }

@@ -33,6 +33,14 @@ pub enum ObjectError {
         /// Its name.
         bucket: String,
     },
+    /// The bucket may not hold as much.
+    #[error("the bucket {bucket} may hold {limit_bytes} bytes: delete objects, or ask for a larger quota")]
+    QuotaExceeded {
+        /// Its name.
+        bucket: String,
+        /// Its quota.
+        limit_bytes: u64,
+    },
     /// There is no such key.
     #[error("the key does not exist")]
     NoSuchKey,

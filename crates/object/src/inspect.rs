@@ -17,8 +17,8 @@ use model::upload::{COMPLETION_NUMBER, PartRecord, UploadRecord};
 
 use crate::salvage::path_of;
 use crate::tables::{
-    Buckets, Current, Details, Fences, Heal, Missed, PartKey, Parts, Reclaim, UploadMarks, Uploads, Usage,
-    parts_prefix,
+    Buckets, Current, Details, Fences, Heal, Missed, PartKey, Parts, Quotas, Reclaim, UploadMarks, Uploads,
+    Usage, parts_prefix,
 };
 
 /// A row that is not as it should be.
@@ -140,6 +140,7 @@ impl<'a, E: Engine + ?Sized> PartitionCheck<'a, E> {
         let checked = match *table {
             0 => Ok(()), // The partition's own: who reads the log has read it.
             Buckets::ID => self.bucket(key, value, visit),
+            Quotas::ID => read::<Quotas>(key, value).map(drop),
             Current::ID => self.current(key, value, visit),
             Details::ID => self.detail(key, value),
             Uploads::ID => self.upload(key, value),
@@ -404,6 +405,8 @@ fn printable(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use model::quota::FenceRecord;
+
     use crate::tables::Mark;
     use meta::engine::EngineBatch;
     use meta::engine::memory::{MemoryEngine, MemoryEngineStore};
@@ -561,7 +564,7 @@ mod tests {
     #[test]
     fn marks_are_read() {
         let engine = MemoryEngineStore::default().open();
-        put::<Fences>(&engine, &BucketId(1), &Mark);
+        put::<Fences>(&engine, &BucketId(1), &FenceRecord { is_closed: true, allotment: None });
         put::<Missed>(&engine, &model::ids::DriveId::from_bytes([5; 16]), &Mark);
         assert!(check(&engine).is_empty());
     }

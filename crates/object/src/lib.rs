@@ -23,6 +23,7 @@ mod content;
 mod copy;
 mod delete;
 mod error;
+mod fence;
 mod get;
 mod health;
 pub mod inspect;
@@ -31,6 +32,7 @@ mod merge;
 mod multipart;
 mod part;
 mod put;
+mod quota;
 mod readers;
 mod reclaim;
 pub mod salvage;
@@ -97,7 +99,7 @@ struct Inner {
     undecided: Undecided,
     /// How often a delete missed a drive.
     misses: AtomicU64,
-    /// Held by who fences partitions or takes fences back: see `bucket`.
+    /// Held by who fences partitions, sets quotas, or takes either back: see `bucket` and `quota`.
     fencing: tokio::sync::Mutex<()>,
 }
 

@@ -20,7 +20,7 @@ use crate::tables::{Current, Mark, PartKey, Parts, Reclaim, UploadMarks, Uploads
 use crate::types::{
     BucketInfo, CompletePart, CompleteRequest, ListPartsPage, PartInfo, Put, UploadInfo, UploadRequest,
 };
-use crate::{ATTEMPTS_MAX, ObjectError, Objects, bucket, content, settle};
+use crate::{ATTEMPTS_MAX, ObjectError, Objects, content, fence, settle};
 
 /// What names an upload.
 pub(crate) type UploadKey = (model::ids::BucketId, String, UploadId);
@@ -46,16 +46,20 @@ impl Objects {
             owner: request.owner,
             initiator: request.initiator,
         };
-        let mut txn = self.begin(&path).await?;
-        bucket::check_fence(&mut txn, bucket)?;
-        let upload = (path.0, path.1, id);
-        txn.put::<Uploads>(&upload, &row);
-        txn.put::<UploadMarks>(&upload, &Mark);
-        let mut deltas = [0; 3];
-        deltas[Usage::UPLOADS] = 1;
-        txn.add::<Usage>(&bucket.id, &deltas);
-        txn.commit().await?;
-        Ok(id)
+        let upload = (path.0, path.1.clone(), id);
+        for _ in 0..ATTEMPTS_MAX {
+            let mut txn = self.begin(&path).await?;
+            let open = fence::check(&mut txn, bucket)?;
+            txn.put::<Uploads>(&upload, &row);
+            txn.put::<UploadMarks>(&upload, &Mark);
+            let mut deltas = [0; 3];
+            deltas[Usage::UPLOADS] = 1;
+            txn.add::<Usage>(&bucket.id, &deltas);
+            if open.settle(self, txn).await?.is_some() {
+                return Ok(id);
+            }
+        }
+        Err(ObjectError::Contended)
     }
 
     /// Finds an upload.
@@ -150,7 +154,7 @@ impl Objects {
         let id = (path.0, path.1.clone(), upload);
         for _ in 0..ATTEMPTS_MAX {
             let mut txn = self.begin(&path).await?;
-            bucket::check_fence(&mut txn, bucket)?;
+            let open = fence::check(&mut txn, bucket)?;
             let Some(found) = txn.get::<Uploads>(&id)? else {
                 return self.completed_upload(bucket, key, upload, &request.parts).await;
             };
@@ -176,7 +180,7 @@ impl Objects {
             }
             end_upload(&mut txn, &id, uploaded.iter().map(|(_, part)| part.row.size_bytes).sum());
             let completion = Completion { bucket, id: &id, upload: &found.row, parts: &infos, checksum };
-            if let Some(committed) = completion.commit(self, txn).await? {
+            if let Some(committed) = completion.commit(self, open, txn).await? {
                 return Ok(content::put(version, committed));
             }
         }

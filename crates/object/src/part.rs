@@ -12,7 +12,7 @@ use crate::put::{Bytesink, Landed};
 use crate::tables::{Mark, PartKey, Parts, Path, UploadMarks, Uploads, Usage};
 use crate::types::{BucketInfo, ContentDigest, ContentFacts, PartInfo};
 use crate::undecided::Unreferred;
-use crate::{ATTEMPTS_MAX, ObjectError, Objects, bucket, content, settle};
+use crate::{ATTEMPTS_MAX, ObjectError, Objects, content, fence};
 
 /// A part that is being uploaded. Dropped before [`PartWriter::commit`], it leaves nothing behind.
 #[derive(Debug)]
@@ -43,6 +43,7 @@ impl Objects {
         let found = self.reader(&path).await?.get::<Uploads>(&(path.0, path.1.clone(), upload))?;
         let record = found.ok_or(ObjectError::NoSuchUpload)?.row;
         self.check_room(record.storage_class)?;
+        self.check_quota(bucket, &path, size_hint_bytes).await?;
         Ok(PartWriter {
             objects: self.clone(),
             bucket: bucket.clone(),
@@ -152,7 +153,7 @@ async fn refer(
     let upload = (key.bucket, key.key.clone(), key.upload);
     for _ in 0..ATTEMPTS_MAX {
         let mut txn = objects.begin(&path).await?;
-        bucket::check_fence(&mut txn, bucket)?;
+        let open = fence::check(&mut txn, bucket)?;
         if txn.get::<Uploads>(&upload)?.is_none() {
             return Err(ObjectError::NoSuchUpload);
         }
@@ -165,7 +166,7 @@ async fn refer(
         if let Some(written) = written.filter(|written| !written.missing_shards.is_empty()) {
             content::heal(&mut txn, &written.blob);
         }
-        if let Some(committed) = settle(txn).await? {
+        if let Some(committed) = open.settle(objects, txn).await? {
             return Ok(PartInfo {
                 number: key.number,
                 size_bytes: part.size_bytes,

@@ -12,7 +12,7 @@ use model::time::Timestamp;
 use crate::tables::{Current, Path};
 use crate::types::{BucketInfo, ContentFacts, Put, PutRequest};
 use crate::undecided::Unreferred;
-use crate::{ATTEMPTS_MAX, ObjectError, Objects, bucket, content, settle};
+use crate::{ATTEMPTS_MAX, ObjectError, Objects, content, fence};
 
 /// Where bytes go while they come.
 #[derive(Debug)]
@@ -61,6 +61,7 @@ impl Objects {
             request.condition.check(current.as_ref().and_then(content::facts))?;
         }
         self.check_room(request.storage_class)?;
+        self.check_quota(bucket, &path, request.size_hint_bytes).await?;
         Ok(PutWriter {
             objects: self.clone(),
             bucket: bucket.clone(),
@@ -215,7 +216,7 @@ impl Refer<'_> {
     ) -> Result<Put, ObjectError> {
         for _ in 0..ATTEMPTS_MAX {
             let mut txn = self.objects.begin(self.path).await?;
-            bucket::check_fence(&mut txn, self.bucket)?;
+            let open = fence::check(&mut txn, self.bucket)?;
             let current = txn.get::<Current>(self.path)?;
             condition.check(current.as_ref().and_then(content::facts))?;
             content::replace(&mut txn, self.path, current.as_ref(), &self.version, self.detail.as_ref());
@@ -224,7 +225,7 @@ impl Refer<'_> {
             {
                 content::heal(&mut txn, &written.blob);
             }
-            if let Some(committed) = settle(txn).await? {
+            if let Some(committed) = open.settle(self.objects, txn).await? {
                 return Ok(content::put(self.version, committed));
             }
         }

@@ -5,6 +5,7 @@ use meta::table::{Counters, Table, decode_terminated, encode_terminated};
 use model::bucket::BucketRecord;
 use model::ids::{BlobId, BucketId, DriveId, UploadId, VersionId};
 use model::object::{ObjectDetail, ObjectVersion};
+use model::quota::{FenceRecord, QuotaRecord};
 use model::reclaim::{HealRecord, ReclaimRecord};
 use model::record::{Decoder, Encoder, NoPrevious, Record, RecordError};
 use model::upload::{PartRecord, UploadRecord};
@@ -42,6 +43,24 @@ impl Table for Buckets {
 
     fn decode_key(bytes: &[u8]) -> Option<String> {
         String::from_utf8(bytes.to_vec()).ok()
+    }
+}
+
+/// System partition: what buckets may hold. Tables 2 to 7 are those of `iam`.
+pub(crate) struct Quotas;
+
+impl Table for Quotas {
+    const ID: u8 = 8;
+    const NAME: &'static str = "quotas";
+    type Key = BucketId;
+    type Row = QuotaRecord;
+
+    fn encode_key(key: &BucketId, out: &mut Vec<u8>) {
+        Usage::encode_key(key, out);
+    }
+
+    fn decode_key(bytes: &[u8]) -> Option<BucketId> {
+        Usage::decode_key(bytes)
     }
 }
 
@@ -189,6 +208,8 @@ impl Usage {
     pub(crate) const UPLOADS: usize = 2;
     /// Position of the bytes of their parts.
     pub(crate) const UPLOAD_BYTES: usize = 3;
+    /// Positions of all that takes room: what a quota limits.
+    pub(crate) const HELD: [usize; 2] = [Self::BYTES, Self::UPLOAD_BYTES];
 }
 
 impl Table for Usage {
@@ -206,14 +227,15 @@ impl Table for Usage {
     }
 }
 
-/// A bucket that takes nothing in this partition any more: it is being deleted (decision 0001).
+/// What this partition takes of a bucket: nothing, where it is being deleted (decision 0001), or as much as it was allotted,
+/// where it has a quota (decision 0007). Every write of an object reads it.
 pub(crate) struct Fences;
 
 impl Table for Fences {
     const ID: u8 = 22;
     const NAME: &'static str = "fences";
     type Key = BucketId;
-    type Row = Mark;
+    type Row = FenceRecord;
 
     fn encode_key(key: &BucketId, out: &mut Vec<u8>) {
         Usage::encode_key(key, out);

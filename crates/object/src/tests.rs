@@ -25,6 +25,7 @@ mod basics;
 mod bucket_deletes;
 mod crash;
 mod faults;
+mod quota;
 mod reference;
 mod room;
 mod sequences;

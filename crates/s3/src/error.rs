@@ -70,6 +70,8 @@ error_codes! {
     BucketAlreadyOwnedByYou = "BucketAlreadyOwnedByYou", 409,
         "Your previous request to create the named bucket succeeded and you already own it.";
     BucketNotEmpty = "BucketNotEmpty", 409, "The bucket you tried to delete is not empty.";
+    BucketQuotaExceeded = "XMinioAdminBucketQuotaExceeded", 400,
+        "The bucket may not hold as much.";
     Busy = "Busy", 503, "The service is unavailable. Please retry.";
     ConditionalRequestConflict = "ConditionalRequestConflict", 409,
         "A conflicting operation took place during this request. Retry it.";
@@ -417,6 +419,11 @@ impl From<ObjectError> for S3Error {
             O::BucketNotEmpty { bucket } => Self::new(ErrorCode::BucketNotEmpty).with("BucketName", bucket),
             O::BucketBusy { bucket } => {
                 Self::with_message(ErrorCode::OperationAborted, message).with("BucketName", bucket)
+            }
+            O::QuotaExceeded { bucket, limit_bytes } => {
+                Self::with_message(ErrorCode::BucketQuotaExceeded, message)
+                    .with("BucketName", bucket)
+                    .with("Quota", limit_bytes.to_string())
             }
             O::NoSuchKey => Self::new(ErrorCode::NoSuchKey),
             O::DeleteMarker { version, named } => delete_marker(version, named),

@@ -110,7 +110,7 @@ impl Client<'_> {
     }
 
     async fn step(&mut self) {
-        match self.generator.below(24) {
+        match self.generator.below(25) {
             0..=6 => self.put_somewhere().await,
             7..=9 => self.delete_some().await,
             10..=12 => self.get().await,
@@ -119,7 +119,21 @@ impl Client<'_> {
             16..=18 => self.upload().await,
             19 => self.go_on_with_upload().await,
             20..=21 => self.count().await,
+            22 => self.quota().await,
             _ => self.scratch().await,
+        }
+    }
+
+    /// Sets a quota that is often passed, or takes it away: no write may pass it, none may be refused while there is room
+    /// (the other operations count what they may be told), and crashes leave it whole.
+    async fn quota(&mut self) {
+        let limit = match self.generator.below(4) {
+            0 => None,
+            1 => Some(self.generator.below(60_000)),
+            _ => Some(100_000 + self.generator.below(1_000_000)),
+        };
+        if let Err(error) = self.objects.set_quota(&self.bucket, limit).await {
+            answers::note(&mut self.oracle.borrow_mut(), "quota", &error);
         }
     }
 

@@ -17,7 +17,7 @@ use object::Objects;
 use tokio::sync::watch;
 use tracing::warn;
 
-mod bucket_deletes;
+mod bucket_changes;
 mod compaction;
 mod heal;
 mod reclaim;
@@ -67,7 +67,7 @@ pub fn start_with(env: &Env, objects: &Objects, scrub: ScrubOptions) -> Workers 
     let mut ends = Vec::new();
     if !objects.meta().is_read_only() {
         let mut workers: Vec<Box<dyn Worker>> = vec![
-            Box::new(bucket_deletes::BucketDeletes::new(objects.clone())),
+            Box::new(bucket_changes::BucketChanges::new(objects.clone())),
             Box::new(reclaim::Reclaim::new(objects.clone())),
             Box::new(heal::Heal::new(env.clone(), objects.clone())),
             Box::new(refill::Refill::new(env.clone(), objects.clone())),

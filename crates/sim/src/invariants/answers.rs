@@ -29,6 +29,7 @@ pub fn note(oracle: &mut Oracle, operation: &str, error: &ObjectError) {
             | ObjectError::BucketExists { .. }
             | ObjectError::BucketNotEmpty { .. }
             | ObjectError::BucketBusy { .. }
+            | ObjectError::QuotaExceeded { .. }
             | ObjectError::Replaced
     );
     if is_of_others {
