@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import time
 from pathlib import Path
@@ -55,12 +56,15 @@ class Server:
         self.arguments = arguments or []
         self.port = free_port()
         self.log = folder / "server.log"
+        # For HTTPS: the authority of the server's certificate, and what a client shows.
+        self.authority: Path | None = None
+        self.shown: tuple[Path, Path] | None = None
         self.process: subprocess.Popen | None = None
         folder.mkdir(parents=True, exist_ok=True)
 
     @property
     def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.authority else 'http'}://127.0.0.1:{self.port}"
 
     def launch(self) -> None:
         """Starts the process and waits for nothing."""
@@ -103,12 +107,21 @@ class Server:
         raise AssertionError(f"{path} did not answer {status} within {seconds} s but {last!r}:\n{self.output()}")
 
     def health(self, path: str) -> int:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        connection = self.connection()
         try:
             connection.request("GET", path)
             return connection.getresponse().status
         finally:
             connection.close()
+
+    def connection(self) -> http.client.HTTPConnection:
+        """A connection that is opened at its first request."""
+        if self.authority is None:
+            return http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        context = ssl.create_default_context(cafile=str(self.authority))
+        if self.shown:
+            context.load_cert_chain(*map(str, self.shown))
+        return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=5, context=context)
 
     def stop(self) -> int:
         """SIGTERM; the exit code."""
@@ -161,6 +174,8 @@ class Server:
 
     def client(self, access_key: str = ACCESS_KEY, secret_key: str = SECRET_KEY, **config):
         """A boto3 client as users make it; a failure is seen at once instead of being tried again."""
+        if self.shown:
+            config["client_cert"] = tuple(map(str, self.shown))
         options = {"s3": {"addressing_style": "path"}, "retries": {"total_max_attempts": 1}, "read_timeout": 50, "connect_timeout": 5}
         return boto3.client(
             "s3",
@@ -168,5 +183,6 @@ class Server:
             region_name=REGION,
             aws_access_key_id=access_key,
             aws_secret_access_key=secret_key,
+            verify=str(self.authority) if self.authority else None,
             config=Config(signature_version="s3v4", **(options | config)),
         )

@@ -15,6 +15,8 @@ use crate::config::RootKeys;
 pub struct Announcement<'a> {
     /// Where the server answers.
     pub addresses: &'a [SocketAddr],
+    /// `http` or `https`.
+    pub scheme: &'a str,
     /// Domains whose subdomains are buckets.
     pub domains: &'a [String],
     /// The root user.
@@ -63,7 +65,8 @@ impl Announcement<'_> {
     }
 
     fn endpoints(&self, text: &mut String) {
-        let endpoints: Vec<String> = self.addresses.iter().map(|address| endpoint(*address)).collect();
+        let endpoints: Vec<String> =
+            self.addresses.iter().map(|address| endpoint(self.scheme, *address)).collect();
         let all = self.addresses.iter().any(|address| address.ip().is_unspecified());
         let note = if all { "  (and every other address of this machine)" } else { "" };
         line(text, "Endpoint", &format!("{}{note}", endpoints.join("  ")));
@@ -126,10 +129,10 @@ fn line(text: &mut String, label: &str, value: &str) {
 }
 
 /// What a client on this machine would be given.
-fn endpoint(address: SocketAddr) -> String {
+fn endpoint(scheme: &str, address: SocketAddr) -> String {
     match address.ip().is_unspecified() {
-        true => format!("http://127.0.0.1:{}", address.port()),
-        false => format!("http://{address}"),
+        true => format!("{scheme}://127.0.0.1:{}", address.port()),
+        false => format!("{scheme}://{address}"),
     }
 }
 

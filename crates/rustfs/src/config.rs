@@ -9,6 +9,7 @@ mod memory;
 mod scrub;
 mod settings;
 mod shown;
+mod tls;
 mod units;
 
 pub use credentials::{FormerSecret, RootKeys, SecretText};
@@ -21,6 +22,7 @@ use cluster::start::Choices;
 use thiserror::Error;
 
 use crate::cli::ServerArguments;
+use crate::tls::TlsOptions;
 use crate::volumes::{self, VolumeError};
 
 /// Port where none is named.
@@ -48,6 +50,8 @@ pub struct Config {
     pub drives: Vec<PathBuf>,
     /// Where to answer.
     pub address: Address,
+    /// Certificates; `None`: nothing is encrypted.
+    pub tls: Option<TlsOptions>,
     /// Domains whose subdomains are buckets.
     pub domains: Vec<String>,
     /// The root user.
@@ -154,6 +158,7 @@ impl Config {
         let former_secret = credentials::read_former(&mut settings, around)?;
         let address = address(arguments.address.as_deref(), &mut settings)?;
         let domains = domains(arguments.server_domains.as_deref(), &mut settings)?;
+        let tls = tls::read(arguments, &mut settings, around)?;
         let region = settings.get("--region", arguments.region.as_deref(), REGION);
         let choices = choices(&mut settings)?;
         let (trusted_proxies, trusts_client_addresses) = trusted_proxies(&mut settings);
@@ -168,6 +173,7 @@ impl Config {
         Ok(Config {
             drives,
             address,
+            tls,
             domains,
             credentials,
             former_secret,

@@ -17,6 +17,7 @@ pub mod salvage;
 pub mod server;
 pub mod service_manager;
 pub mod shutdown;
+pub mod tls;
 pub mod trace;
 pub mod volumes;
 pub mod wiring;

@@ -2,14 +2,19 @@
 //!
 //! Always:
 //! - There are at most so many connections as [`ListenerOptions`] says; one more is answered `503 SlowDown` and closed.
+//! - Where there is TLS nothing is served without it. A handshake has its time, counts as a connection and holds up no other.
 //! - A connection that sends no request, sends one too slowly, or takes no answer is closed ([`activity`]). What happens
 //!   within a request is bounded by who answers it.
 //! - A stop lets requests in progress end: nothing new is accepted, idle connections close at once.
 
 mod activity;
 mod bind;
+mod refusal;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tls_tests;
+mod transport;
 
 pub use activity::Patience;
 pub use bind::{Bound, ListenError};
@@ -30,13 +35,15 @@ use hyper::body::{Body, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use s3::{ClientCertificate, Peer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::{debug, warn};
 
 use crate::shutdown::{Phase, Stop};
+use crate::tls::Tls;
 use activity::{Activity, Counted, Watched};
+use transport::{Begun, Transport};
 
 /// Headers of one request, at most; more is 431.
 const HEADERS_MAX: usize = 128;
@@ -61,9 +68,6 @@ const REFUSAL_TIME_MAX: Duration = Duration::from_secs(2);
 /// How long to wait after the operating system could not give a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-const TOO_MANY: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>SlowDown</Code><Message>\
-    Please reduce your request rate: this server has as many connections as it takes.</Message></Error>";
-
 /// Who answers requests.
 pub trait Respond: Send + Sync + 'static {
     /// What answers are made of.
@@ -72,11 +76,12 @@ pub trait Respond: Send + Sync + 'static {
         + Unpin
         + 'static;
 
-    /// Answers one request that came from `peer`.
+    /// Answers one request that came from `peer`. The certificate that a client showed is with its extensions
+    /// ([`ClientCertificate`]).
     fn respond(
         &self,
         request: Request<Incoming>,
-        peer: IpAddr,
+        peer: Peer,
     ) -> impl Future<Output = Response<Self::Body>> + Send;
 }
 
@@ -92,6 +97,7 @@ pub struct ListenerOptions {
 struct Shared<S> {
     env: Env,
     service: Arc<S>,
+    tls: Option<Tls>,
     options: ListenerOptions,
     stop: Stop,
     places: Arc<Semaphore>,
@@ -102,7 +108,7 @@ struct Shared<S> {
 /// Serves until the stop, and until every connection has ended or the stop says `AtOnce`.
 pub async fn serve<S: Respond>(
     env: Env,
-    listeners: Vec<TcpListener>,
+    (listeners, tls): (Vec<TcpListener>, Option<Tls>),
     service: Arc<S>,
     options: ListenerOptions,
     stop: Stop,
@@ -110,6 +116,7 @@ pub async fn serve<S: Respond>(
     let shared = Arc::new(Shared {
         env: env.clone(),
         service,
+        tls,
         options,
         stop: stop.clone(),
         places: Arc::new(Semaphore::new(options.connections_max)),
@@ -180,32 +187,29 @@ fn take<S: Respond>(stream: TcpStream, peer: SocketAddr, shared: &Arc<Shared<S>>
         let connection = connection(stream, peer, Arc::clone(shared), place);
         drop(shared.env.spawn.task(Box::pin(connection)));
     } else if let Ok(place) = Arc::clone(&shared.refusals).try_acquire_owned() {
-        let env = shared.env.clone();
-        drop(shared.env.spawn.task(Box::pin(async move {
+        let shared = Arc::clone(shared);
+        drop(shared.env.clone().spawn.task(Box::pin(async move {
             let _place = place;
-            tokio::select! {
-                biased;
-                refused = refuse(stream) => if let Err(error) = refused {
-                    debug!(%error, "a connection too many went before it was told");
-                },
-                () = env.clock.sleep(REFUSAL_TIME_MAX) => {}
-            }
+            in_time(&shared.env, tell_too_many(stream, shared.tls.as_ref())).await;
         })));
     }
 }
 
-/// Tells the client to slow down. Its request is read and thrown away, or the answer would be lost with the connection.
-async fn refuse(mut stream: TcpStream) -> io::Result<()> {
-    let answer = format!(
-        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/xml\r\nRetry-After: 1\r\nConnection: close\r\n\
-         Content-Length: {}\r\n\r\n{TOO_MANY}",
-        TOO_MANY.len()
-    );
-    stream.write_all(answer.as_bytes()).await?;
-    stream.shutdown().await?;
-    let mut rest = [0u8; 4096];
-    while stream.read(&mut rest).await? > 0 {}
-    Ok(())
+/// Tells a client why it is not served, while it may take.
+async fn in_time(env: &Env, refused: impl Future<Output = io::Result<()>>) {
+    if let Some(Err(error)) = env::within(&*env.clock, REFUSAL_TIME_MAX, refused).await {
+        debug!(%error, "a connection that is not served went before it was told");
+    }
+}
+
+async fn tell_too_many(stream: TcpStream, tls: Option<&Tls>) -> io::Result<()> {
+    let Some(tls) = tls else {
+        return refusal::too_many(stream).await;
+    };
+    match transport::begin(stream, tls).await? {
+        Begun::Encrypted(stream) => refusal::too_many(stream).await,
+        Begun::PlainHttp(stream) => refusal::not_encrypted(stream).await,
+    }
 }
 
 async fn connection<S: Respond>(
@@ -214,10 +218,43 @@ async fn connection<S: Respond>(
     shared: Arc<Shared<S>>,
     _place: OwnedSemaphorePermit,
 ) {
+    let transport = match &shared.tls {
+        None => Some(Transport::Plain(stream)),
+        Some(tls) => handshake(stream, peer, tls, &shared).await,
+    };
+    if let Some(transport) = transport {
+        converse(transport, peer, &shared).await;
+    }
+}
+
+/// Begins an encrypted connection, if the client does its part in time.
+async fn handshake<S>(stream: TcpStream, peer: IpAddr, tls: &Tls, shared: &Shared<S>) -> Option<Transport> {
+    let mut stop = shared.stop.clone();
+    let begun = tokio::select! {
+        biased;
+        () = stop.reached(Phase::Finishing) => return None,
+        begun = env::within(&*shared.env.clock, shared.options.patience.handshake, transport::begin(stream, tls)) => begun,
+    };
+    match begun {
+        Some(Ok(Begun::Encrypted(stream))) => return Some(Transport::Encrypted(stream)),
+        Some(Ok(Begun::PlainHttp(stream))) => in_time(&shared.env, refusal::not_encrypted(stream)).await,
+        Some(Err(error)) => debug!(%peer, %error, "a TLS handshake failed"),
+        None => debug!(%peer, "a TLS handshake took too long"),
+    }
+    None
+}
+
+/// Serves the requests of a connection until its end.
+async fn converse<S: Respond>(transport: Transport, address: IpAddr, shared: &Shared<S>) {
     let activity = Activity::new(Arc::clone(&shared.env.clock));
-    let service = service_fn(|request: Request<Incoming>| {
+    let peer = Peer { address, is_tls: transport.is_tls() };
+    let certificate = transport.client_certificate();
+    let service = service_fn(|mut request: Request<Incoming>| {
         let place = Activity::begin_request(&activity, request.version());
         let service = Arc::clone(&shared.service);
+        if let Some(certificate) = &certificate {
+            request.extensions_mut().insert(ClientCertificate::clone(certificate));
+        }
         async move {
             let response = match is_within_bounds(&request) {
                 true => service.respond(request, peer).await.map(Either::Left),
@@ -226,7 +263,7 @@ async fn connection<S: Respond>(
             Ok::<_, Infallible>(response.map(|body| Counted::new(body, place)))
         }
     });
-    let io = TokioIo::new(Watched::new(stream, Arc::clone(&activity)));
+    let io = TokioIo::new(Watched::new(transport, Arc::clone(&activity)));
     let mut connection = pin!(shared.http.serve_connection(io, service));
     let mut too_slow = pin!(activity.too_slow(shared.options.patience));
     let mut stop = shared.stop.clone();
@@ -236,7 +273,7 @@ async fn connection<S: Respond>(
             biased;
             ended = connection.as_mut() => {
                 if let Err(error) = ended {
-                    debug!(%peer, %error, "a connection ended early");
+                    debug!(%address, %error, "a connection ended early");
                 }
                 return;
             }
@@ -248,7 +285,7 @@ async fn connection<S: Respond>(
                 connection.as_mut().graceful_shutdown();
             }
             why = too_slow.as_mut() => {
-                debug!(%peer, why, "a connection is closed");
+                debug!(%address, why, "a connection is closed");
                 return;
             }
         }

@@ -26,6 +26,7 @@ use crate::log_tap::LogTap;
 use crate::orders::{self, Orders};
 use crate::salvage::{self, SalvageError};
 use crate::shutdown::{self, Phase, Signals, Stop};
+use crate::tls::{self, Tls, TlsError};
 use crate::wiring::{self, Door, OpenError, Store};
 use crate::{logging, open_files, service_manager};
 
@@ -46,6 +47,8 @@ const KEY_FILE_BYTES_MAX: usize = 4096;
 enum RunError {
     #[error(transparent)]
     Listen(#[from] ListenError),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     #[error(transparent)]
     Open(#[from] OpenError),
     #[error(transparent)]
@@ -172,6 +175,7 @@ async fn run(
 ) -> Result<Option<Drives>, RunError> {
     let mut signals = Signals::new().map_err(RunError::Signals)?;
     let bound = Bound::new(&config.address)?;
+    let tls = open_tls(env, &mut config).await?;
     let addresses: Vec<SocketAddr> = bound.addresses().collect();
     let (connections_max, too_few) = open_files::connections(config.connections_max, open_files::raise());
     config.warnings.extend(too_few);
@@ -198,7 +202,10 @@ async fn run(
     let (stopper, stop) = shutdown::stop();
     drop(env.spawn.task(Box::pin(signals.lead(env.clone(), stopper, orders.clone()))));
     drop(env.spawn.task(Box::pin(finish(store.door(), stop.clone()))));
-    listener::serve(env.clone(), listeners, store.door(), options, stop).await;
+    if let Some(tls) = &tls {
+        drop(env.spawn.task(Box::pin(tls::keep_fresh(env.clone(), tls.clone(), stop.clone()))));
+    }
+    listener::serve(env.clone(), (listeners, tls), store.door(), options, stop).await;
     if !orders.is_restart() {
         // To who begins again at once it would be untrue.
         tell_service_manager("STOPPING=1");
@@ -206,6 +213,19 @@ async fn run(
     store.close().await;
     info!("stopped");
     Ok(Some(drives))
+}
+
+/// The certificates, if there are to be some. Adds to the warnings.
+async fn open_tls(env: &Env, config: &mut Config) -> Result<Option<Tls>, RunError> {
+    let Some(options) = config.tls.clone() else { return Ok(None) };
+    let tls = Tls::open(env, options).await?;
+    config.warnings.extend(tls.warnings());
+    Ok(Some(tls))
+}
+
+/// What clients write before `://`.
+fn scheme(config: &Config) -> &'static str {
+    if config.tls.is_some() { "https" } else { "http" }
 }
 
 /// Who root is, and how identities are opened.
@@ -241,7 +261,7 @@ fn admin_setup(
     AdminSetup {
         facts: ServerFacts {
             endpoint,
-            scheme: "http",
+            scheme: scheme(config),
             version: env!("CARGO_PKG_VERSION"),
             region: config.region.clone(),
             domains: config.domains.clone(),
@@ -267,6 +287,7 @@ fn announcement(config: &Config, addresses: &[SocketAddr], drives: &Drives, read
     let warnings: Vec<String> = config.warnings.iter().chain(&drives.warnings).cloned().collect();
     Announcement {
         addresses,
+        scheme: scheme(config),
         domains: &config.domains,
         credentials: &config.credentials,
         map: &drives.map,

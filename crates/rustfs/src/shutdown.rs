@@ -1,4 +1,5 @@
-//! When to stop: SIGTERM or SIGINT lets requests end, a second one or the time limit does not. SIGHUP is nothing.
+//! When to stop: SIGTERM or SIGINT lets requests end, a second one or the time limit does not. SIGHUP stops nothing: who serves
+//! certificates reads them again ([`crate::tls`]).
 
 use std::io;
 use std::time::Duration;

@@ -3,7 +3,6 @@
 //! Opened in that order, closed in the reverse one: when [`Store::close`] has returned nothing is written any more, but to a
 //! drive that does not answer.
 
-use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -340,7 +339,7 @@ impl Door {
 impl Respond for Door {
     type Body = Either<TracedBody<ResponseBody>, Either<Full<Bytes>, AdminBody>>;
 
-    async fn respond(&self, request: Request<Incoming>, peer: IpAddr) -> Response<Self::Body> {
+    async fn respond(&self, request: Request<Incoming>, peer: Peer) -> Response<Self::Body> {
         let asked = health::question(request.method(), request.uri(), request.headers(), &self.domains);
         if let Some(question) = asked {
             let health = match question {
@@ -349,7 +348,6 @@ impl Respond for Door {
             };
             return health::answer(question, &health).map(Either::Left).map(Either::Right);
         }
-        let peer = Peer { address: peer, is_tls: false };
         if self.admin.is_meant(&request) {
             return Box::pin(self.admin.answer(request, peer)).await.map(Either::Right).map(Either::Right);
         }

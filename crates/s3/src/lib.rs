@@ -44,5 +44,5 @@ pub use caller::SignedCaller;
 pub use error::S3Error;
 pub use frontend::{Frontend, FrontendOptions};
 pub use limits::Limits;
-pub use proxy::{Peer, Subnet};
+pub use proxy::{ClientCertificate, Peer, Subnet};
 pub use response::{ResponseBody, ResponseError};

@@ -5,6 +5,7 @@
 
 use std::net::IpAddr;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use http::HeaderMap;
 use iam::Origin;
@@ -30,6 +31,17 @@ pub struct Peer {
     pub address: IpAddr,
     /// Whether the connection is encrypted.
     pub is_tls: bool,
+}
+
+/// The certificate that a client has shown and that an authority has signed which the operator trusts: X.509 in DER. It is
+/// with the extensions of each request of its connection, where there is one.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ClientCertificate(pub Arc<[u8]>);
+
+impl std::fmt::Debug for ClientCertificate {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "ClientCertificate({} bytes)", self.0.len())
+    }
 }
 
 /// An address, or all addresses that begin with the same bits: `10.0.0.0/8`.

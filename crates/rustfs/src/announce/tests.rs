@@ -33,6 +33,7 @@ fn a_newcomer_is_told_what_is_needed() {
     places[0][3] = None;
     let text = Announcement {
         addresses: &["[::]:9000".parse().unwrap()],
+        scheme: "http",
         domains: &[],
         credentials: &keys(true),
         map: &map,
@@ -66,6 +67,7 @@ fn a_secret_that_was_set_is_never_printed() {
     let credentials = keys(false);
     let announcement = Announcement {
         addresses: &["127.0.0.1:9000".parse().unwrap()],
+        scheme: "https",
         domains: &["s3.example.com".into()],
         credentials: &credentials,
         map: &map,
@@ -78,7 +80,7 @@ fn a_secret_that_was_set_is_never_printed() {
     };
     let text = announcement.text();
     assert!(text.contains("access key me, with the secret key that was set"), "{text}");
-    assert!(text.contains("http://127.0.0.1:9000\n") && text.contains("OPEN FOR READING ONLY"), "{text}");
+    assert!(text.contains("https://127.0.0.1:9000\n") && text.contains("OPEN FOR READING ONLY"), "{text}");
     assert!(!text.contains("my-own-secret") && !format!("{announcement:?}").contains("my-own-secret"));
     assert!(!text.contains("Console"), "{text}");
 }

@@ -52,6 +52,11 @@ pub struct ServerArguments {
     #[arg(long, value_name = "DOMAINS")]
     pub server_domains: Option<String>,
 
+    /// A folder with certificates: serves HTTPS with rustfs_cert.pem and rustfs_key.pem (or public.crt and private.key) in
+    /// it, and with those of its sub-folders for their names [RUSTFS_TLS_PATH]
+    #[arg(long, short = 'S', visible_alias = "certs-dir", value_name = "FOLDER")]
+    pub tls_path: Option<String>,
+
     /// Access key of the root user, 3 characters at least [RUSTFS_ACCESS_KEY, RUSTFS_ROOT_USER]
     #[arg(long, value_name = "KEY")]
     pub access_key: Option<String>,
@@ -106,8 +111,6 @@ pub struct LaterArguments {
     pub(crate) console_address: Option<String>,
     #[arg(long, hide = true)]
     pub(crate) obs_endpoint: Option<String>,
-    #[arg(long, hide = true)]
-    pub(crate) tls_path: Option<String>,
     #[arg(long, hide = true)]
     pub(crate) license: Option<String>,
     #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]

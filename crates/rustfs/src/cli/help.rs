@@ -13,12 +13,16 @@ Examples:
   rustfs server /data                         one drive
   rustfs server /mnt/disk{1...4}              four drives: any two may be lost
   rustfs server --address 127.0.0.1:9100 ./data
+  rustfs server --tls-path /etc/rustfs/tls /data
   RUSTFS_VOLUMES='/mnt/disk{1...4}' rustfs server
 
 Every flag has a variable, named beside it; the flag counts where both are given. Variables alone:
   RUSTFS_STORAGE_CLASS_STANDARD   parity of the class STANDARD, as in EC:2; fixed at the first start
   RUSTFS_STORAGE_CLASS_RRS        parity of the class REDUCED_REDUNDANCY; fixed at the first start
   RUSTFS_API_MAX_CONNECTIONS      connections at once [default: 4096]
+  RUSTFS_SERVER_MTLS_ENABLE       whether clients show certificates: off, optional, required [default: off]
+  RUSTFS_TLS_CLIENT_CA            the authorities that sign those [default: client_ca.crt, ca.crt or CAs/ of --tls-path]
+  RUSTFS_TLS_RELOAD_INTERVAL      how often certificates are looked at [default: 5s]; RUSTFS_TLS_RELOAD_ENABLE=false: at SIGHUP only
   RUSTFS_TRUSTED_PROXY_NETWORKS   proxies whose X-Forwarded-Host is believed [default: 127.0.0.0/8,::1]
   RUSTFS_LOG_LEVEL, RUST_LOG      what is logged to stderr: error, warn, info, debug or trace [default: info]
   RUSTFS_LOG_JSON                 true: the log is JSON, a line each

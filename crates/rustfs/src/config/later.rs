@@ -1,5 +1,5 @@
 //! Flags and variables of what is not built yet. Set to anything but their default they are refused, so that nobody
-//! believes that, say, traffic is encrypted when it is not.
+//! believes that, say, objects are encrypted when they are not.
 
 use super::settings::{Surroundings, boolean};
 use super::{ConfigError, ServerArguments};
@@ -33,7 +33,6 @@ fn is_default(value: &str, default: &str) -> bool {
         || boolean(default).is_some_and(|default| boolean(value) == Some(default))
 }
 
-const TLS: &str = "TLS is";
 const KMS: &str = "server-side encryption with a KMS is";
 const TUNING: &str = "choosing a profile of buffers is";
 
@@ -43,7 +42,6 @@ type Row<'a> = (&'static str, &'a Option<String>, &'static [&'static str], &'sta
 fn table(arguments: &ServerArguments) -> Vec<Later<'_>> {
     let later = &arguments.later;
     let rows: Vec<Row<'_>> = vec![
-        ("--tls-path", &later.tls_path, &["RUSTFS_TLS_PATH"], "", TLS),
         (
             "--console-address",
             &later.console_address,

@@ -2,9 +2,11 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use super::*;
 use crate::cli::{self, Asked};
+use crate::tls::ClientCertificates;
 
 /// What `rustfs` followed by `line` makes of these variables; `file:<path>` stands for a file's text.
 fn config(line: &str, variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
@@ -194,9 +196,7 @@ fn a_pair_that_everybody_knows_is_warned_of() {
 #[test]
 fn what_comes_later_is_refused_by_name() {
     for (line, variables, wanted) in [
-        ("--tls-path /c /d", &[][..], "--tls-path is set, but TLS is not available yet"),
-        ("/d", &[("RUSTFS_TLS_PATH", "/c")], "RUSTFS_TLS_PATH is set, but TLS is not available yet"),
-        ("/d", &[("RUSTFS_KMS_ENABLE", "true")], "RUSTFS_KMS_ENABLE is set"),
+        ("/d", &[("RUSTFS_KMS_ENABLE", "true")][..], "RUSTFS_KMS_ENABLE is set"),
         ("--kms-enable /d", &[], "--kms-enable is set"),
         ("--console-address :9090 /d", &[], "--console-address is set, but the console is not available yet"),
         ("/d", &[("RUSTFS_OBS_ENDPOINT", "http://collector")], "RUSTFS_OBS_ENDPOINT is set"),
@@ -205,12 +205,49 @@ fn what_comes_later_is_refused_by_name() {
         assert!(message.starts_with(wanted), "{message}");
     }
     let defaults = [
-        ("RUSTFS_TLS_PATH", ""),
         ("RUSTFS_KMS_ENABLE", "0"),
         ("RUSTFS_CONSOLE_ADDRESS", ":9001"),
         ("RUSTFS_BUFFER_PROFILE", "GeneralPurpose"),
     ];
     assert!(config("--console-address :9001 --console-enable /d", &defaults).is_ok());
+}
+
+#[test]
+fn certificates_are_found_by_the_words_of_both_families() {
+    let tls = |line: &str, variables: &[(&str, &str)]| config(line, variables).unwrap().tls;
+    assert_eq!(tls("/d", &[("RUSTFS_TLS_PATH", "")]), None);
+    let plain = tls("--tls-path certs /d", &[]).unwrap();
+    assert_eq!(plain.folder, Path::new("/here/certs"));
+    assert_eq!((plain.clients, plain.client_authorities.clone()), (ClientCertificates::Off, None));
+    assert_eq!(plain.looked_at_every, Some(Duration::from_secs(5)));
+    for (line, variables) in [
+        ("--certs-dir /here/certs /d", &[][..]),
+        ("-S /here/certs /d", &[]),
+        ("/d", &[("RUSTFS_TLS_PATH", "/here/certs"), ("MINIO_CERTS_DIR", "/here/certs")]),
+    ] {
+        assert_eq!(tls(line, variables).as_ref(), Some(&plain), "{line}");
+    }
+    for (text, wanted) in [
+        ("true", ClientCertificates::Required),
+        ("required", ClientCertificates::Required),
+        ("Optional", ClientCertificates::Optional),
+        ("off", ClientCertificates::Off),
+    ] {
+        let variables = [("RUSTFS_SERVER_MTLS_ENABLE", text), ("RUSTFS_TLS_CLIENT_CA", "/ca.pem")];
+        let found = tls("-S /c /d", &variables).unwrap();
+        assert_eq!(
+            (found.clients, found.client_authorities.as_deref()),
+            (wanted, Some(Path::new("/ca.pem")))
+        );
+    }
+    let slow = [("RUSTFS_TLS_RELOAD_INTERVAL", "30")];
+    assert_eq!(tls("-S /c /d", &slow).unwrap().looked_at_every, Some(Duration::from_secs(30)));
+    assert_eq!(tls("-S /c /d", &[("RUSTFS_TLS_RELOAD_ENABLE", "false")]).unwrap().looked_at_every, None);
+    assert!(refusal("/d", &[("RUSTFS_SERVER_MTLS_ENABLE", "true")]).contains("over TLS only"));
+    assert!(
+        refusal("-S /c /d", &[("RUSTFS_SERVER_MTLS_ENABLE", "maybe")]).contains("off, optional or required")
+    );
+    assert!(refusal("-S /c /d", &[("RUSTFS_TLS_RELOAD_INTERVAL", "0")]).contains("an interval is written"));
 }
 
 #[test]

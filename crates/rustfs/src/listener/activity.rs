@@ -16,6 +16,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// How long a connection may keep the server waiting.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
+    /// From the beginning of a connection to the end of its TLS handshake.
+    pub handshake: Duration,
     /// From the first byte of a request to the end of its headers.
     pub head: Duration,
     /// Without a request.
@@ -27,6 +29,7 @@ pub struct Patience {
 impl Default for Patience {
     fn default() -> Self {
         Patience {
+            handshake: Duration::from_secs(10),
             head: Duration::from_secs(30),
             idle: Duration::from_secs(120),
             write: Duration::from_secs(300),
@@ -212,7 +215,9 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        // Under TLS the last of an answer waits here to be taken.
+        let flushed = Pin::new(&mut self.stream).poll_flush(context);
+        self.note(flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

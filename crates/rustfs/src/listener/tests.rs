@@ -3,6 +3,7 @@ use super::*;
 use crate::config::Address;
 use crate::shutdown::{self, Stopper};
 use http_body_util::BodyExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Answers with what it was sent; `/slow` first waits for a while.
 struct Echo(Env);
@@ -10,8 +11,8 @@ struct Echo(Env);
 impl Respond for Echo {
     type Body = Full<Bytes>;
 
-    async fn respond(&self, request: Request<Incoming>, peer: IpAddr) -> Response<Full<Bytes>> {
-        assert!(peer.is_loopback());
+    async fn respond(&self, request: Request<Incoming>, peer: Peer) -> Response<Full<Bytes>> {
+        assert!(peer.address.is_loopback() && !peer.is_tls);
         if request.uri().path() == "/slow" {
             self.0.clock.sleep(Duration::from_millis(300)).await;
         }
@@ -32,7 +33,7 @@ fn running(options: ListenerOptions) -> Running {
     let port = bound.addresses().next().unwrap().port();
     let (stopper, stop) = shutdown::stop();
     let service = Arc::new(Echo(env.clone()));
-    let serving = serve(env.clone(), bound.listen().unwrap(), service, options, stop);
+    let serving = serve(env.clone(), (bound.listen().unwrap(), None), service, options, stop);
     let end = env.spawn.task(Box::pin(serving));
     Running { port, stopper, end }
 }
@@ -132,7 +133,7 @@ async fn one_connection_too_many_is_told_to_slow_down() {
 #[tokio::test]
 async fn who_keeps_the_server_waiting_is_closed() {
     let short = Duration::from_millis(100);
-    let patience = Patience { head: short, idle: 3 * short, write: Duration::from_secs(60) };
+    let patience = Patience { head: short, idle: 3 * short, ..Patience::default() };
     let server = running(ListenerOptions { patience, ..options() });
     let mut idle = server.connect().await;
     assert_eq!(read_until(&mut idle, "never").await, "");
