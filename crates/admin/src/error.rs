@@ -167,11 +167,13 @@ impl From<IamError> for AdminError {
             IamError::Policy(_) => AdminErrorCode::MalformedPolicy,
             IamError::PolicyInUse { .. } => AdminErrorCode::PolicyInUse,
             IamError::GroupNotEmpty { .. } => AdminErrorCode::GroupNotEmpty,
-            IamError::NotOwnKey => AdminErrorCode::AccessDenied,
+            IamError::NotOwnKey | IamError::NoPolicy => AdminErrorCode::AccessDenied,
             IamError::Name { .. }
             | IamError::TextTooLong { .. }
             | IamError::IsRoot { .. }
             | IamError::Expiry { .. }
+            | IamError::ProofExpired
+            | IamError::Provider(_)
             | IamError::TooMany { .. } => AdminErrorCode::InvalidArgument,
             IamError::Seal(_) | IamError::Meta(_) => {
                 tracing::warn!(%error, "the admin API can't read or change identities");

@@ -10,6 +10,7 @@ pub mod engine;
 pub mod format;
 pub mod front;
 mod input;
+pub mod jwt;
 pub mod madmin;
 mod metadata;
 pub mod policy;
@@ -34,6 +35,7 @@ pub const TARGETS: &[(&str, FuzzTarget)] = &[
     ("engine", engine::run),
     ("format", format::run),
     ("front", front::run),
+    ("jwt", jwt::run),
     ("madmin", madmin::run),
     ("policy", policy::run),
     ("raft_log", raft_log::run),
@@ -47,4 +49,5 @@ pub const TARGETS: &[(&str, FuzzTarget)] = &[
 ];
 
 /// Those of them that need no simulated drive: fast enough for tests that call them many thousand times.
-pub const PURE: &[&str] = &["chunked", "format", "madmin", "policy", "record", "route", "signature", "xml"];
+pub const PURE: &[&str] =
+    &["chunked", "format", "jwt", "madmin", "policy", "record", "route", "signature", "xml"];

@@ -168,9 +168,10 @@ impl Directory {
                 let make = if is_own { Requester::user } else { Requester::user_session };
                 (make(name, user, &record.id), self.policies_of(key.account, record))
             }
-            KeyHolder::Federated { subject, .. } => {
+            // A role of the provider's name, and no user: a user may have the name that somebody has at a provider.
+            KeyHolder::Federated { provider, subject } => {
                 let policies = self.held(key.account, &key.policies);
-                (Requester::user_session(name, subject, subject), policies)
+                (Requester::role_session(name, provider, provider, subject), policies)
             }
         };
         let holder = Some(key.holder.clone());

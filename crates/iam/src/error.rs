@@ -3,6 +3,7 @@
 use meta::MetaError;
 use thiserror::Error;
 
+use crate::federation::ProviderFault;
 use crate::keyring::Unsealable;
 use crate::malformed::MalformedPolicy;
 
@@ -112,6 +113,18 @@ pub enum IamError {
         "temporary credentials and service accounts can't make further credentials: sign with the user's own keys"
     )]
     NotOwnKey,
+    /// Nothing of what an identity provider means for somebody is there.
+    #[error(
+        "none of the policies that the identity provider names for you is there: an administrator of the store has to make \
+         one of them, or the provider has to name others"
+    )]
+    NoPolicy,
+    /// What somebody proved who they are by is over.
+    #[error("the token has expired: get a new one from the identity provider")]
+    ProofExpired,
+    /// What a provider said of somebody.
+    #[error(transparent)]
+    Provider(#[from] ProviderFault),
     /// A limit.
     #[error("there would be more than {limit} {what}: remove some that nobody needs")]
     TooMany {

@@ -22,6 +22,7 @@ mod denials;
 mod directory;
 mod error;
 mod evaluate;
+mod federation;
 mod generate;
 mod groups;
 mod identity;
@@ -59,6 +60,10 @@ pub use decision::{
 pub use denials::Denial;
 pub use error::{IamError, IamOpenError, IdentityKind};
 pub use evaluate::{AccessRequest, NamedPolicy, PolicySet, evaluate, explain};
+pub use federation::{
+    Federated, IdentityProvider, Proof, ProviderFault, ProviderKind, Providers, SUBJECT_BYTES_MAX,
+    SessionWish,
+};
 pub use groups::GroupInfo;
 pub use identity::{Explanation, Identity, Question, StatementReport, TokenFault};
 pub use keyring::{SealingCosts, Unsealable};
@@ -70,7 +75,7 @@ pub use policy::{Policy, PolicyKind};
 pub use principal::{ROOT_ACCOUNT_NUMBER, ROOT_CANONICAL_ID};
 pub use requester::{AccountName, Requester, RequesterKind};
 pub use right::{Right, RightOccasion, RightTarget, rights};
-pub use sessions::{Federated, SESSION_TIME_DEFAULT, SESSION_TIME_MAX, SESSION_TIME_MIN, SessionCredentials};
+pub use sessions::{SESSION_TIME_DEFAULT, SESSION_TIME_MAX, SESSION_TIME_MIN, SessionCredentials};
 pub use store::IamOptions;
 pub use tables::check_row;
 pub use users::UserInfo;

@@ -14,6 +14,7 @@ use crate::access_keys::add_key;
 use crate::credentials::SecretKey;
 use crate::directory::{Directory, RowChange};
 use crate::error::IamError;
+use crate::federation::{self, Federated, SessionWish};
 use crate::identity::Identity;
 use crate::policy::{Policy, PolicyKind};
 use crate::store::Turn;
@@ -43,21 +44,6 @@ pub struct SessionCredentials {
     pub expires: Timestamp,
 }
 
-/// Who gets a session because an identity provider vouches for them.
-#[derive(Clone, Debug)]
-pub struct Federated {
-    /// The account in which they act.
-    pub account: AccountId,
-    /// The provider, as policies name it.
-    pub provider: String,
-    /// Who it is there.
-    pub subject: String,
-    /// Managed policies that the session has.
-    pub policies: Vec<String>,
-    /// What the provider said, by the names that policies use (`jwt:sub`).
-    pub claims: Vec<(String, Vec<String>)>,
-}
-
 impl Iam {
     /// Makes a session that acts as who asks, at most as far as a policy allows.
     ///
@@ -73,6 +59,9 @@ impl Iam {
         let Some(holder) = who.holder().filter(|_| who.key_kind() == AccessKeyKind::Own) else {
             return Err(IamError::NotOwnKey);
         };
+        if !(SESSION_TIME_MIN..=SESSION_TIME_MAX).contains(&time) {
+            return Err(IamError::Expiry { reason: "shorter than 15 minutes or longer than 7 days" });
+        }
         let row = new_key(who.account(), holder.clone(), AccessKeyKind::Session, Timestamp::ZERO);
         self.give_out(AccessKeyRecord { policy, ..row }, time).await
     }
@@ -80,27 +69,26 @@ impl Iam {
     /// Makes a session of somebody for whom an identity provider vouches.
     ///
     /// # Errors
-    /// Where the time or the policy can't be used.
+    /// [`IamError::NoPolicy`] where no policy is there for them; where a session can't hold what was said of them; where the time
+    /// or the policy can't be used.
     pub async fn assume_federated(
         &self,
         who: Federated,
-        time: Duration,
-        policy: Option<String>,
+        wish: SessionWish,
     ) -> Result<SessionCredentials, IamError> {
+        federation::check_said(&who)?;
+        let now = self.store.env().clock.now();
+        let time = federation::session_time(wish.time, who.expires, now)?;
+        let policies = self.store.read(|directory| {
+            federation::session_policies(&who.policies, |name| directory.policy(who.account, name).is_some())
+        })?;
         let holder = KeyHolder::Federated { provider: who.provider, subject: who.subject };
-        let row = AccessKeyRecord {
-            policy,
-            policies: who.policies,
-            claims: who.claims,
-            ..new_key(who.account, holder, AccessKeyKind::Session, Timestamp::ZERO)
-        };
+        let key = new_key(who.account, holder, AccessKeyKind::Session, Timestamp::ZERO);
+        let row = AccessKeyRecord { policy: wish.policy, policies, claims: who.claims, ..key };
         self.give_out(row, time).await
     }
 
     async fn give_out(&self, row: AccessKeyRecord, time: Duration) -> Result<SessionCredentials, IamError> {
-        if !(SESSION_TIME_MIN..=SESSION_TIME_MAX).contains(&time) {
-            return Err(IamError::Expiry { reason: "shorter than 15 minutes or longer than 7 days" });
-        }
         if let Some(text) = &row.policy {
             Policy::parse(text, PolicyKind::Session)?;
         }

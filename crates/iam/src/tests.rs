@@ -428,3 +428,81 @@ fn credentials_that_were_set_work_from_everywhere() {
         assert_eq!(admits(credentials, "192.0.2.1", true), Ok(()));
     }
 }
+
+const OWN_HOME: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:GetObject",
+    "Resource":"arn:aws:s3:::${jwt:sub}/*"}}"#;
+
+fn federated(subject: &str, policies: &[&str]) -> Federated {
+    Federated {
+        account: ROOT,
+        provider: "openid".to_owned(),
+        subject: subject.to_owned(),
+        policies: names(policies),
+        claims: vec![("jwt:sub".to_owned(), names(&[subject]))],
+        expires: None,
+    }
+}
+
+#[test]
+fn who_is_vouched_for_may_what_the_named_policies_say_of_them() {
+    let store = TestStore::new(14);
+    let session = store.run(true, async |iam, _| {
+        iam.put_policy(ROOT, "home", OWN_HOME).await.unwrap();
+        let who = federated("a", &["home", "none"]);
+        iam.assume_federated(who, SessionWish::default()).await.unwrap()
+    });
+    store.run(false, async |iam, _| {
+        let identity = who(&iam, &session.access_key);
+        assert!(
+            may(&iam, &identity, Action::GetObject, "a") && !may(&iam, &identity, Action::GetObject, "b")
+        );
+        assert_eq!(identity.policy_names().collect::<Vec<_>>(), ["home"]);
+        iam.put_policy(ROOT, "home", READ_ALL).await.unwrap();
+        assert!(may(&iam, &who(&iam, &session.access_key), Action::GetObject, "b"), "what is changed counts");
+        iam.remove_policy(ROOT, "home").await.unwrap();
+        assert!(!may(&iam, &who(&iam, &session.access_key), Action::GetObject, "a"));
+        let holder = KeyHolder::Federated { provider: "openid".into(), subject: "a".into() };
+        assert_eq!(iam.revoke_sessions(ROOT, &holder).await.unwrap(), 1);
+        assert!(iam.find(&session.access_key).is_none());
+    });
+}
+
+/// A provider's users choose their names themselves, as a rule.
+#[test]
+fn who_is_vouched_for_is_nobody_of_the_store() {
+    TestStore::new(15).run(true, async |iam, _| {
+        iam.put_user(ROOT, "alice", Some("wonderland"), None).await.unwrap();
+        for subject in ["alice", "root"] {
+            let made = iam.assume_federated(federated(subject, &["readonly"]), SessionWish::default()).await;
+            let identity = who(&iam, &made.unwrap().access_key);
+            assert!(!identity.is_owner() && !identity.is_unlimited());
+            let arn = format!("arn:aws:sts::000000000000:assumed-role/openid/{subject}");
+            assert_eq!(identity.requester().arn(), arn);
+            let mut context = Context::new();
+            identity.describe(&mut context);
+            assert_eq!(context.single(&ConditionKey::Known(ContextKey::UserName)), None);
+            assert!(matches!(iam.assume(&identity, HOUR, None).await, Err(IamError::NotOwnKey)));
+        }
+    });
+}
+
+#[test]
+fn a_federated_session_without_a_policy_or_with_a_proof_that_is_over_is_refused() {
+    TestStore::new(16).run(true, async |iam, env| {
+        let none = iam.assume_federated(federated("a", &["none"]), SessionWish::default()).await;
+        assert!(matches!(none, Err(IamError::NoPolicy)));
+        let end = Some(Timestamp::from_millis(env.clock.now().millis() + 60_000));
+        let short = Federated { expires: end, ..federated("a", &["readonly"]) };
+        let made = iam.assume_federated(short, SessionWish::default()).await.unwrap();
+        assert!(Some(made.expires) <= end);
+        let over = Federated { expires: Some(env.clock.now()), ..federated("a", &["readonly"]) };
+        let over = iam.assume_federated(over, SessionWish::default()).await;
+        assert!(matches!(over, Err(IamError::ProofExpired)));
+        let limited = SessionWish { policy: Some(READ_A.to_owned()), time: None };
+        let made = iam.assume_federated(federated("a", &["readwrite"]), limited).await.unwrap();
+        let identity = who(&iam, &made.access_key);
+        assert!(
+            may(&iam, &identity, Action::GetObject, "a") && !may(&iam, &identity, Action::GetObject, "b")
+        );
+    });
+}

@@ -4,6 +4,7 @@
 //! holds a secret. Pure but for the files that hold keys, which come through [`Surroundings`].
 
 mod credentials;
+mod identity;
 mod later;
 mod memory;
 mod scrub;
@@ -13,6 +14,7 @@ mod tls;
 mod units;
 
 pub use credentials::{FormerSecret, RootKeys, SecretText};
+pub use identity::IdentityConfig;
 pub use settings::{Settings, Surroundings};
 
 use std::net::IpAddr;
@@ -58,6 +60,8 @@ pub struct Config {
     pub credentials: RootKeys,
     /// The secret key that root had before.
     pub former_secret: FormerSecret,
+    /// Who vouches for those without keys.
+    pub identity: IdentityConfig,
     /// Proxies that are believed what they say of the client, as addresses or networks.
     pub trusted_proxies: Vec<String>,
     /// Whether the operator named them: only then it is believed what they say of the client's address. A proxy that nobody set up
@@ -114,6 +118,14 @@ pub enum ConfigError {
         /// Why it can't be used; never the key itself.
         reason: &'static str,
     },
+    /// An identity provider.
+    #[error("{name} {reason}")]
+    Provider {
+        /// The variable.
+        name: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// One of the keys without the other.
     #[error("{set} is set, but {unset} is not: set both, or none to try out the server from this machine")]
     HalfCredentials {
@@ -156,6 +168,7 @@ impl Config {
         let drives = drives(arguments, &mut settings, around)?;
         let credentials = credentials::read(arguments, &mut settings, around)?;
         let former_secret = credentials::read_former(&mut settings, around)?;
+        let identity = identity::read(&mut settings, around)?;
         let address = address(arguments.address.as_deref(), &mut settings)?;
         let domains = domains(arguments.server_domains.as_deref(), &mut settings)?;
         let tls = tls::read(arguments, &mut settings, around)?;
@@ -177,6 +190,7 @@ impl Config {
             domains,
             credentials,
             former_secret,
+            identity,
             trusted_proxies,
             trusts_client_addresses,
             region: region.map_or_else(|| REGION_DEFAULT.to_owned(), |region| region.value),

@@ -6,6 +6,7 @@ pub mod cli;
 pub mod config;
 pub mod drives;
 pub mod health;
+mod identity;
 pub mod inspect;
 pub mod listener;
 pub mod log_tap;

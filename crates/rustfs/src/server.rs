@@ -20,6 +20,7 @@ use crate::announce::Announcement;
 use crate::cli::{self, Asked, ServerArguments};
 use crate::config::{Config, Surroundings};
 use crate::drives::Drives;
+use crate::identity;
 use crate::inspect::command::{self, Said};
 use crate::listener::{self, Bound, ListenError, ListenerOptions, Patience};
 use crate::log_tap::LogTap;
@@ -123,7 +124,8 @@ fn serve(arguments: &ServerArguments) -> ExitCode {
     let env = env::real::env(runtime.handle());
     let file = |path: &Path| read_key_file(&env, runtime.handle(), path);
     let here = std::env::current_dir().map_err(|error| error.to_string());
-    let around = Surroundings { variable: &variable, file: &file, here };
+    let names = || std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect();
+    let around = Surroundings { variable: &variable, names: &names, file: &file, here };
     let mut config = match Config::from(arguments, &around) {
         Ok(config) => config,
         Err(error) => {
@@ -274,7 +276,8 @@ fn admin_setup(
 }
 
 async fn open(env: &Env, config: &Config, admin: AdminSetup) -> Result<(Drives, Store), RunError> {
-    let front = wiring::frontend_options(config)?;
+    let mut front = wiring::frontend_options(config)?;
+    front.identity_providers = identity::providers(env, &config.identity).map_err(OpenError::from)?;
     salvage::refuse_unfinished(env, &config.drives).await?;
     let mut drives = Drives::prepare(env, &config.drives, config.choices).await.map_err(OpenError::from)?;
     let (metadata, scrub) = (config.metadata_bytes, config.scrub);

@@ -19,6 +19,7 @@ use iam::{Iam, IamOpenError, IamOptions, RootCredentials};
 use meta::log::LogFactory;
 use meta::{EngineFactory, Meta, MetaDrive, MetaOpenError, MetaOptions, Watch};
 use object::{Objects, ObjectsOptions};
+use outbound::OutboundError;
 use s3::{Frontend, FrontendOptions, Peer, ResponseBody, Subnet};
 use thiserror::Error;
 use tracing::{debug, warn};
@@ -50,6 +51,9 @@ pub enum OpenError {
     /// Identities.
     #[error(transparent)]
     Iam(#[from] IamOpenError),
+    /// Others can't be asked.
+    #[error("identity providers can't be asked: {0}")]
+    Outbound(#[from] OutboundError),
     /// A setting that S3 does not take.
     #[error("RUSTFS_TRUSTED_PROXY_NETWORKS can't be used: {0}")]
     Proxies(String),

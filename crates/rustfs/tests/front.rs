@@ -19,6 +19,7 @@ use env::simulated::Simulation;
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Full};
+use iam::{Federated, IdentityProvider, Proof, ProviderFault, ProviderKind, Providers};
 use iam::{Iam, IamOptions, RootCredentials, SealingCosts};
 use meta::engine::Engine;
 use meta::engine::memory::MemoryEngineStore;
@@ -498,5 +499,97 @@ fn sts_says_what_is_wrong() {
         let answer =
             alice.send(unsigned.body(Full::new(Bytes::from_static(b"Action=AssumeRole"))).unwrap()).await;
         answer.is(403, "MissingAuthenticationToken");
+    });
+}
+
+/// Vouches for whoever sends the word `alice`, and says of other words what is wrong with them.
+struct Doorman;
+
+impl IdentityProvider for Doorman {
+    fn kind(&self) -> ProviderKind {
+        ProviderKind::OpenId
+    }
+
+    fn role(&self) -> Option<&str> {
+        None
+    }
+
+    fn vouch<'a>(&'a self, proof: Proof<'a>) -> env::BoxFuture<'a, Result<Federated, ProviderFault>> {
+        let Proof::WebIdentity { token, .. } = proof;
+        Box::pin(async move {
+            match token {
+                "alice" | "nobody" => Ok(Federated {
+                    account: model::identity::AccountId::ROOT,
+                    provider: "openid".to_owned(),
+                    subject: token.to_owned(),
+                    policies: if token == "alice" { vec!["reader".to_owned()] } else { Vec::new() },
+                    claims: vec![("jwt:sub".to_owned(), vec![token.to_owned()])],
+                    expires: None,
+                }),
+                "expired" => Err(ProviderFault::Expired),
+                "down" => Err(ProviderFault::Unreachable),
+                other => Err(ProviderFault::invalid(format!("{} letters", other.len()))),
+            }
+        })
+    }
+}
+
+/// A form without a signature.
+async fn unsigned_form(client: &Client, form: &str) -> Answer {
+    let builder = Request::builder().method("POST").uri("/").header("host", HOST);
+    let builder = builder.header("content-type", "application/x-www-form-urlencoded");
+    client.send(builder.body(Full::new(Bytes::copy_from_slice(form.as_bytes()))).unwrap()).await
+}
+
+fn with_doorman() -> FrontendOptions {
+    let identity_providers = Providers::new(vec![Arc::new(Doorman)]);
+    FrontendOptions { identity_providers, ..FrontendOptions::default() }
+}
+
+#[test]
+fn who_is_vouched_for_gets_a_session_without_a_signature() {
+    on_front(with_doorman(), async |client| {
+        drop(reader(&client).await);
+        client.call("PUT", "/bucket/open/a", &[], b"x").await;
+        for form in [
+            "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&WebIdentityToken=alice",
+            "Action=AssumeRoleWithClientGrants&Version=2011-06-15&Token=alice",
+        ] {
+            let answer = unsigned_form(&client, form).await;
+            assert_eq!((answer.status.as_u16(), answer.header("cache-control")), (200, "no-store"), "{form}");
+            let session = client.with(Keys {
+                session_token: Some(answer.element("SessionToken").to_owned()),
+                ..Keys::new(answer.element("AccessKeyId"), answer.element("SecretAccessKey"))
+            });
+            assert_eq!(session.call("GET", "/bucket/open/a", &[], b"").await.status.as_u16(), 200);
+            session.call("GET", "/bucket/closed/a", &[], b"").await.is(403, "AccessDenied");
+            let who = sts(&session, "Action=GetCallerIdentity&Version=2011-06-15").await;
+            assert_eq!(who.element("Arn"), "arn:aws:sts::000000000000:assumed-role/openid/alice");
+            sts(&session, "Action=AssumeRole&Version=2011-06-15").await.is(403, "AccessDenied");
+        }
+    });
+}
+
+#[test]
+fn who_is_not_vouched_for_is_told_why_in_the_words_of_sts() {
+    on_front(with_doorman(), async |client| {
+        let web = async |rest: &str| {
+            unsigned_form(&client, &format!("Action=AssumeRoleWithWebIdentity&WebIdentityToken={rest}")).await
+        };
+        web("").await.is(400, "MissingParameter");
+        web("forged").await.is(400, "InvalidIdentityToken");
+        web("expired").await.is(400, "ExpiredTokenException");
+        web("down").await.is(400, "IDPCommunicationError");
+        web("nobody").await.is(403, "AccessDenied");
+        web("alice&DurationSeconds=1").await.is(400, "ValidationError");
+        web("alice&RoleArn=arn:minio:iam:::role/other").await.is(400, "ValidationError");
+        web("alice&PolicyArns.member.1.arn=a").await.is(501, "NotImplemented");
+        web("alice&Policy=").await.is(400, "ValidationError");
+        unsigned_form(&client, "Action=AssumeRole").await.is(403, "MissingAuthenticationToken");
+        unsigned_form(&client, "Action=GetCallerIdentity").await.is(403, "MissingAuthenticationToken");
+    });
+    on_front(FrontendOptions::default(), async |client| {
+        let form = "Action=AssumeRoleWithWebIdentity&WebIdentityToken=alice";
+        unsigned_form(&client, form).await.is(400, "InvalidIdentityToken");
     });
 }

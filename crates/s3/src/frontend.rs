@@ -13,7 +13,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 use http_body::Body;
 use http_body_util::BodyExt;
-use iam::{Context, Iam, Identity, ROOT_ACCOUNT_NUMBER, ROOT_CANONICAL_ID, TokenFault};
+use iam::{Context, Iam, Identity, Providers, ROOT_ACCOUNT_NUMBER, ROOT_CANONICAL_ID, TokenFault};
 use lanes::Lanes;
 use object::{BucketInfo, Objects};
 
@@ -43,6 +43,8 @@ pub struct FrontendOptions {
     pub trusted_proxies: Vec<Subnet>,
     /// Whether they are believed about the client's address, too.
     pub trusts_client_addresses: bool,
+    /// Who vouches for those who ask STS without a signature.
+    pub identity_providers: Providers,
     /// What a request may cost.
     pub limits: Limits,
     /// Requests at once, until the last byte of each answer.
@@ -56,6 +58,7 @@ impl Default for FrontendOptions {
             region: "us-east-1".to_owned(),
             trusted_proxies: Vec::new(),
             trusts_client_addresses: false,
+            identity_providers: Providers::default(),
             limits: Limits::default(),
             requests_max: 4096,
         }

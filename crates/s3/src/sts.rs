@@ -1,12 +1,14 @@
 //! STS: temporary credentials, asked for by a form on the root of the service.
 //!
-//! Always true: who asks is known by a signature that covers the body, before anything of the body counts. What is not built
-//! is refused by its name.
+//! Always true: who asks is known by a signature that covers the body, or by what an identity provider vouches for; nothing else of
+//! the body counts before. What is not built is refused by its name.
 //!
 //! RustFS has no roles to assume: as with MinIO, `AssumeRole` gives a session that acts as who asks, at most as far as the
 //! policy goes that comes along, whatever role is named.
 //!
 //! Source: <https://docs.aws.amazon.com/STS/latest/APIReference/API_Operations.html>
+
+mod federated;
 
 use std::time::Duration;
 
@@ -15,7 +17,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body_util::BodyExt;
 use iam::{Action, IamError, Identity, Resource, SESSION_TIME_DEFAULT, SESSION_TIME_MAX, SESSION_TIME_MIN};
-use iam::{PolicyFault, SessionCredentials};
+use iam::{PolicyFault, ProviderFault, SessionCredentials};
 use ring::digest::{SHA256, digest};
 
 use crate::auth::{Options, PayloadKind};
@@ -65,6 +67,10 @@ impl StsError {
     fn invalid(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "ValidationError", message)
     }
+
+    fn expired(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "ExpiredTokenException", message)
+    }
 }
 
 impl From<S3Error> for StsError {
@@ -90,12 +96,82 @@ impl From<IamError> for StsError {
             IamError::NotOwnKey | IamError::NotFound { .. } => {
                 Self::new(StatusCode::FORBIDDEN, "AccessDenied", message)
             }
+            IamError::NoPolicy => Self::new(StatusCode::FORBIDDEN, "AccessDenied", message),
+            IamError::ProofExpired => Self::expired(message),
+            IamError::Provider(fault) => fault.into(),
             IamError::Expiry { .. } => Self::invalid(message),
             IamError::TooMany { .. } => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", message)
             }
             _ => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalFailure", message),
         }
+    }
+}
+
+impl From<ProviderFault> for StsError {
+    fn from(fault: ProviderFault) -> Self {
+        let message = fault.to_string();
+        let code = match fault {
+            ProviderFault::Expired => return Self::expired(message),
+            ProviderFault::UnknownRole => return Self::invalid(message),
+            ProviderFault::Unreachable => "IDPCommunicationError",
+            ProviderFault::NotConfigured | ProviderFault::Invalid { .. } | ProviderFault::TooMuch { .. } => {
+                "InvalidIdentityToken"
+            }
+        };
+        Self::new(StatusCode::BAD_REQUEST, code, message)
+    }
+}
+
+/// What was asked for: by the form, or else by the query, as older tools do.
+struct Asked<'a> {
+    form: Query<'a>,
+    query: &'a Query<'a>,
+}
+
+impl<'a> Asked<'a> {
+    fn read(form: &'a [u8], query: &'a Query<'a>) -> Result<Self, StsError> {
+        let text = std::str::from_utf8(form).map_err(|_| StsError::invalid("The form is not UTF-8."))?;
+        Ok(Self { form: Query::parse(Some(text))?, query })
+    }
+
+    /// A parameter that is not empty.
+    fn get(&self, name: &str) -> Option<&str> {
+        let found = self.form.get(name).or_else(|| self.query.get(name));
+        found.filter(|value| !value.is_empty())
+    }
+
+    fn need(&self, name: &str) -> Result<&str, StsError> {
+        let missing = || {
+            let message = format!("The parameter {name} is missing.");
+            StsError::new(StatusCode::BAD_REQUEST, "MissingParameter", message)
+        };
+        self.get(name).ok_or_else(missing)
+    }
+
+    /// Refuses what would narrow a session or is of another version, and is not understood.
+    fn check(&self) -> Result<(), StsError> {
+        if self.get("Version").is_some_and(|version| version != VERSION) {
+            return Err(StsError::invalid(format!("The version must be {VERSION}.")));
+        }
+        let sent = || self.form.iter().chain(self.query.iter());
+        let not_built = |(name, _): &(&str, _)| NOT_BUILT.iter().any(|begin| name.starts_with(begin));
+        if let Some((name, _)) = sent().find(not_built) {
+            let message = format!("The parameter {name} is not implemented by this server.");
+            return Err(StsError::new(StatusCode::NOT_IMPLEMENTED, "NotImplemented", message));
+        }
+        if sent().any(|(name, value)| name == "Policy" && value.is_empty()) {
+            return Err(StsError::invalid("The policy is empty: leave it out, or say what it allows."));
+        }
+        Ok(())
+    }
+
+    fn session_time(&self) -> Result<Option<Duration>, StsError> {
+        self.get("DurationSeconds").map(session_time).transpose()
+    }
+
+    fn policy(&self) -> Option<String> {
+        self.get("Policy").map(str::to_owned)
     }
 }
 
@@ -118,46 +194,46 @@ async fn answer(
     body: &mut IncomingBody,
     (peer, id): (Peer, &RequestId<'_>),
 ) -> Result<Response, StsError> {
+    let form = read_form(shared, body).await?;
+    let asked = Asked::read(&form, query)?;
+    let action = asked.get("Action").unwrap_or_default();
+    if let Some(action) = federated::Action::of_name(action) {
+        asked.check()?;
+        return federated::answer(shared, action, &asked, id).await;
+    }
     if parts.headers.get(header::AUTHORIZATION).is_none() && !query.has("X-Amz-Signature") {
         return Err(unsigned());
     }
-    let form = read_form(shared, body).await?;
-    let text = std::str::from_utf8(&form).map_err(|_| StsError::invalid("The form is not UTF-8."))?;
-    let form_pairs = Query::parse(Some(text))?;
-    let get = |name: &str| form_pairs.get(name).or_else(|| query.get(name)).filter(|value| !value.is_empty());
-    if get("Version").is_some_and(|version| version != VERSION) {
-        return Err(StsError::invalid(format!("The version must be {VERSION}.")));
-    }
     let sender = known(shared, parts, peer, &form)?;
-    let who = &sender.who;
-    let sent = || form_pairs.iter().chain(query.iter());
-    if let Some((name, _)) = sent().find(|(name, _)| NOT_BUILT.iter().any(|begin| name.starts_with(begin))) {
-        let message = format!("The parameter {name} is not implemented by this server.");
-        return Err(StsError::new(StatusCode::NOT_IMPLEMENTED, "NotImplemented", message));
-    }
-    if sent().any(|(name, value)| name == "Policy" && value.is_empty()) {
-        return Err(StsError::invalid("The policy is empty: leave it out, or say what it allows."));
-    }
-    match get("Action").unwrap_or_default() {
-        "GetCallerIdentity" => Ok(caller_identity(who, id)),
-        "AssumeRole" => {
-            let context = shared.context(&sender, parts, peer, query, &parts.headers);
-            let asker = Asker { iam: &shared.iam, who, request: &id.request, context: &context };
-            // Everybody with keys of their own may have a session, unless a policy denies it.
-            if asker.is_denied(Action::StsAssumeRole, Resource::Service) {
-                return Err(StsError::new(StatusCode::FORBIDDEN, "AccessDenied", "Access Denied"));
-            }
-            let time = session_time(get("DurationSeconds"))?;
-            let policy = get("Policy").map(str::to_owned);
-            let session = shared.iam.assume(who, time, policy).await?;
-            Ok(assumed(who, &session, id))
-        }
+    asked.check()?;
+    match action {
+        "GetCallerIdentity" => Ok(caller_identity(&sender.who, id)),
+        "AssumeRole" => assume_role(shared, &sender, parts, &asked, (peer, id)).await,
         "" => Err(StsError::new(StatusCode::BAD_REQUEST, "MissingAction", "The form names no action.")),
         other => {
             let message = format!("{other} is not implemented by this server.");
             Err(StsError::new(StatusCode::NOT_IMPLEMENTED, "NotImplemented", message))
         }
     }
+}
+
+async fn assume_role(
+    shared: &Shared,
+    sender: &Sender,
+    parts: &Parts,
+    asked: &Asked<'_>,
+    (peer, id): (Peer, &RequestId<'_>),
+) -> Result<Response, StsError> {
+    let who = &sender.who;
+    let context = shared.context(sender, parts, peer, asked.query, &parts.headers);
+    let asker = Asker { iam: &shared.iam, who, request: &id.request, context: &context };
+    // Everybody with keys of their own may have a session, unless a policy denies it.
+    if asker.is_denied(Action::StsAssumeRole, Resource::Service) {
+        return Err(StsError::new(StatusCode::FORBIDDEN, "AccessDenied", "Access Denied"));
+    }
+    let time = asked.session_time()?.unwrap_or(SESSION_TIME_DEFAULT);
+    let session = shared.iam.assume(who, time, asked.policy()).await?;
+    Ok(assumed(who, &session, id))
 }
 
 async fn read_form(shared: &Shared, body: &mut IncomingBody) -> Result<BytesMut, StsError> {
@@ -201,8 +277,7 @@ fn known(shared: &Shared, parts: &Parts, peer: Peer, form: &[u8]) -> Result<Send
     Ok(sender)
 }
 
-fn session_time(seconds: Option<&str>) -> Result<Duration, StsError> {
-    let Some(text) = seconds else { return Ok(SESSION_TIME_DEFAULT) };
+fn session_time(text: &str) -> Result<Duration, StsError> {
     let time = text.parse().ok().map(Duration::from_secs);
     time.filter(|time| (SESSION_TIME_MIN..=SESSION_TIME_MAX).contains(time)).ok_or_else(|| {
         let (least, most) = (SESSION_TIME_MIN.as_secs(), SESSION_TIME_MAX.as_secs());
@@ -224,13 +299,17 @@ fn assumed(who: &Identity, session: &SessionCredentials, id: &RequestId<'_>) -> 
             xml.text_element("Arn", who.requester().arn());
             xml.text_element("AssumedRoleId", who.requester().id());
         });
-        xml.element("Credentials", |xml| {
-            xml.text_element("AccessKeyId", &session.access_key);
-            xml.text_element("SecretAccessKey", session.secret_key.as_ref());
-            xml.text_element("SessionToken", session.session_token.as_ref());
-            xml.time("Expiration", session.expires, TimeFormat::Iso8601);
-        });
+        credentials(xml, session);
     })
+}
+
+fn credentials(xml: &mut XmlWriter<'_>, session: &SessionCredentials) {
+    xml.element("Credentials", |xml| {
+        xml.text_element("AccessKeyId", &session.access_key);
+        xml.text_element("SecretAccessKey", session.secret_key.as_ref());
+        xml.text_element("SessionToken", session.session_token.as_ref());
+        xml.time("Expiration", session.expires, TimeFormat::Iso8601);
+    });
 }
 
 fn document(action: &str, id: &RequestId<'_>, result: impl FnOnce(&mut XmlWriter<'_>)) -> Response {
@@ -270,10 +349,12 @@ mod tests {
 
     #[test]
     fn a_session_lasts_an_hour_or_as_long_as_is_asked_for() {
-        assert_eq!(session_time(None).unwrap(), Duration::from_secs(3600));
-        assert_eq!(session_time(Some("900")).unwrap(), Duration::from_secs(900));
+        let query = Query::parse(None).unwrap();
+        let asked = |form: &'static str| Asked::read(form.as_bytes(), &query).unwrap().session_time();
+        assert_eq!(asked("").unwrap(), None);
+        assert_eq!(asked("DurationSeconds=900").unwrap(), Some(Duration::from_secs(900)));
         for wrong in ["899", "604801", "-1", "1h", "99999999999999999999"] {
-            let error = session_time(Some(wrong)).unwrap_err();
+            let error = session_time(wrong).unwrap_err();
             assert!(error.message.contains(wrong) && error.code == "ValidationError", "{error:?}");
         }
     }

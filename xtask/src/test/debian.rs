@@ -19,6 +19,8 @@ const NEEDS: &[Need] = &[
     Need { package: "golang-go", probe: &["go", "version"] },
     Need { package: "mount", probe: &["mount", "--version"] },
     Need { package: "openssl", probe: &["openssl", "version"] },
+    Need { package: "nodejs", probe: &["node", "--version"] },
+    Need { package: "npm", probe: &["npm", "--version"] },
     Need { package: "strace", probe: &["strace", "--version"] },
     Need { package: "python3", probe: &["python3", "--version"] },
     Need { package: "python3-venv", probe: &["python3", "-c", "import venv, ensurepip"] },

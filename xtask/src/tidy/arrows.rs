@@ -16,11 +16,18 @@ const OURS: &[(&str, &[&str])] = &[
     ("worker", &["model", "env", "cluster", "meta", "blob", "object"]),
     ("lanes", &[]),
     ("outbound", &["env"]),
+    ("idp", &["model", "env", "iam", "outbound"]),
     ("s3", &["model", "env", "object", "iam", "lanes"]),
     ("admin", &["model", "env", "object", "iam", "worker", "cluster"]),
-    ("rustfs", &["model", "env", "cluster", "meta", "blob", "iam", "object", "worker", "s3", "admin"]),
+    (
+        "rustfs",
+        &[
+            "model", "env", "cluster", "meta", "blob", "iam", "object", "worker", "outbound", "idp", "s3",
+            "admin",
+        ],
+    ),
     ("sim", &["model", "env", "cluster", "meta", "blob", "iam", "object", "worker", "s3", "admin", "rustfs"]),
-    ("fuzz", &["model", "env", "cluster", "meta", "blob", "object", "iam", "s3", "admin"]),
+    ("fuzz", &["model", "env", "cluster", "meta", "blob", "object", "iam", "idp", "s3", "admin"]),
     ("bench", &[]),
     ("xtask", &[]),
 ];
@@ -29,7 +36,7 @@ const OURS: &[(&str, &[&str])] = &[
 const OTHERS: &[(&[&str], &[&str])] = &[
     (
         &["hyper", "hyper-util", "http", "http-body", "http-body-util"],
-        &["s3", "admin", "outbound", "rustfs", "fuzz"],
+        &["s3", "admin", "outbound", "idp", "rustfs", "fuzz"],
     ),
     (&["raft", "raft-proto", "protobuf", "redb", "lz4_flex", "quick_cache"], &["meta"]),
     (&["clap", "mimalloc"], &["rustfs", "bench"]),

@@ -1,0 +1,17 @@
+//! Identity providers: who is asked about somebody, and what of the answer is believed.
+//!
+//! Invariants:
+//! - Nobody is vouched for but by a proof that was verified here: a token's signature by a key of its provider.
+//! - A provider is asked seldom, by one request at a time, however many wait and whatever they send.
+//! - No token, password or client secret is in a message, in the log or in `Debug`.
+//!
+//! What a session of somebody may be is decided in `iam`; how its form looks, in `s3`.
+
+pub mod jwt;
+mod openid;
+mod role;
+mod web;
+
+pub use openid::{OpenIdOptions, OpenIdProvider};
+pub use role::role_arn;
+pub use web::{OutboundWeb, Web, WebFault};
