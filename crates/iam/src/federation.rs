@@ -37,6 +37,8 @@ pub enum Proof<'a> {
         /// For the provider's own questions.
         access_token: Option<&'a str>,
     },
+    /// A token that an identity plugin understands.
+    CustomToken(&'a str),
 }
 
 /// What kinds of proof a provider takes.
@@ -44,12 +46,15 @@ pub enum Proof<'a> {
 pub enum ProviderKind {
     /// OpenID Connect.
     OpenId,
+    /// A web hook of the operator's.
+    Plugin,
 }
 
 impl Proof<'_> {
     fn kind(self) -> ProviderKind {
         match self {
             Self::WebIdentity { .. } => ProviderKind::OpenId,
+            Self::CustomToken(_) => ProviderKind::Plugin,
         }
     }
 }
@@ -110,6 +115,12 @@ pub enum ProviderFault {
     #[error("the identity can't be verified: {reason}")]
     Invalid {
         /// What is wrong with it.
+        reason: String,
+    },
+    /// The provider knows the proof, and says no.
+    #[error("the identity provider does not vouch for you: {reason}")]
+    Rejected {
+        /// What it says why.
         reason: String,
     },
     /// The proof is over.

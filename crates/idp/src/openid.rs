@@ -206,9 +206,12 @@ impl IdentityProvider for OpenIdProvider {
     }
 
     fn vouch<'a>(&'a self, proof: Proof<'a>) -> BoxFuture<'a, Result<Federated, ProviderFault>> {
-        match proof {
-            Proof::WebIdentity { token, access_token } => Box::pin(self.vouch_for(token, access_token)),
-        }
+        Box::pin(async move {
+            match proof {
+                Proof::WebIdentity { token, access_token } => self.vouch_for(token, access_token).await,
+                Proof::CustomToken(_) => Err(ProviderFault::NotConfigured),
+            }
+        })
     }
 }
 

@@ -7,8 +7,17 @@ use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 /// The ARN of a provider's role, as MinIO makes it of the client's id, so that clients need not be told another one.
 #[must_use]
 pub fn role_arn(id: &str) -> String {
-    let hash = digest(&SHA1_FOR_LEGACY_USE_ONLY, id.as_bytes());
-    format!("arn:minio:iam:::role/{}", URL_SAFE_NO_PAD.encode(hash))
+    format!("arn:minio:iam:::role/{}", hash(id))
+}
+
+/// The ARN of an identity plugin's role, as MinIO makes it: of the id that the operator chose, or of the address.
+pub(crate) fn plugin_role_arn(id: Option<&str>, url: &str) -> String {
+    let id = id.map_or_else(|| hash(url), str::to_owned);
+    format!("arn:minio:iam:::role/idmp-{id}")
+}
+
+fn hash(text: &str) -> String {
+    URL_SAFE_NO_PAD.encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, text.as_bytes()))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use env::Env;
 use iam::{IdentityProvider, Providers};
-use idp::{OpenIdProvider, OutboundWeb, Web};
+use idp::{OpenIdProvider, OutboundWeb, PluginProvider, Web};
 use outbound::{Outbound, OutboundError, Trust};
 use tracing::info;
 
@@ -15,7 +15,7 @@ use crate::config::IdentityConfig;
 /// # Errors
 /// Where there is nothing to ask them with.
 pub(crate) fn providers(env: &Env, config: &IdentityConfig) -> Result<Providers, OutboundError> {
-    if config.openid.is_empty() {
+    if config.openid.is_empty() && config.plugin.is_none() {
         return Ok(Providers::default());
     }
     let web: Arc<dyn Web> = Arc::new(OutboundWeb(Outbound::new(env, &Trust::new(&[], None)?)));
@@ -25,5 +25,10 @@ pub(crate) fn providers(env: &Env, config: &IdentityConfig) -> Result<Providers,
         let provider = OpenIdProvider::new(options.clone(), Arc::clone(&web), Arc::clone(&env.clock));
         Arc::new(provider) as Arc<dyn IdentityProvider>
     });
-    Ok(Providers::new(openid.collect()))
+    let plugin = config.plugin.iter().map(|options| {
+        info!(role = options.role_arn(), "an identity plugin is set up");
+        let provider = PluginProvider::new(options.clone(), Arc::clone(&web), Arc::clone(&env.clock));
+        Arc::new(provider) as Arc<dyn IdentityProvider>
+    });
+    Ok(Providers::new(openid.chain(plugin).collect()))
 }

@@ -515,7 +515,7 @@ impl IdentityProvider for Doorman {
     }
 
     fn vouch<'a>(&'a self, proof: Proof<'a>) -> env::BoxFuture<'a, Result<Federated, ProviderFault>> {
-        let Proof::WebIdentity { token, .. } = proof;
+        let Proof::WebIdentity { token, .. } = proof else { panic!("{proof:?} is not for it") };
         Box::pin(async move {
             match token {
                 "alice" | "nobody" => Ok(Federated {

@@ -114,6 +114,9 @@ impl From<ProviderFault> for StsError {
         let code = match fault {
             ProviderFault::Expired => return Self::expired(message),
             ProviderFault::UnknownRole => return Self::invalid(message),
+            ProviderFault::Rejected { .. } => {
+                return Self::new(StatusCode::FORBIDDEN, "IDPRejectedClaim", message);
+            }
             ProviderFault::Unreachable => "IDPCommunicationError",
             ProviderFault::NotConfigured | ProviderFault::Invalid { .. } | ProviderFault::TooMuch { .. } => {
                 "InvalidIdentityToken"

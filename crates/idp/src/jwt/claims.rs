@@ -25,7 +25,7 @@ pub struct Audience<'a> {
 }
 
 /// What a token says. A name stands once.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Claims {
     all: BTreeMap<String, Value>,
 }
@@ -36,9 +36,7 @@ impl Claims {
     /// # Errors
     /// Where it is no object, or a name stands twice in it: readers differ in which one they take.
     pub fn read(payload: &[u8]) -> Result<Self, TokenFault> {
-        let read: Result<Once, _> = serde_json::from_slice(payload);
-        read.map(|Once(all)| Self { all })
-            .map_err(|_| TokenFault::Malformed("its payload is no JSON of claims"))
+        serde_json::from_slice(payload).map_err(|_| TokenFault::Malformed("its payload is no JSON of claims"))
     }
 
     /// Whether it was made by this provider, for this client, and for now.
@@ -173,27 +171,25 @@ fn scalar(value: &Value) -> Option<String> {
 }
 
 /// An object in which no name stands twice.
-struct Once(BTreeMap<String, Value>);
-
-impl<'de> Deserialize<'de> for Once {
+impl<'de> Deserialize<'de> for Claims {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct OnceVisitor;
 
         impl<'de> Visitor<'de> for OnceVisitor {
-            type Value = Once;
+            type Value = Claims;
 
             fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 formatter.write_str("an object in which no name stands twice")
             }
 
-            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Once, M::Error> {
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Claims, M::Error> {
                 let mut all = BTreeMap::new();
                 while let Some((name, value)) = map.next_entry::<String, Value>()? {
                     if all.insert(name, value).is_some() {
                         return Err(M::Error::custom("a name stands twice"));
                     }
                 }
-                Ok(Once(all))
+                Ok(Claims { all })
             }
         }
 

@@ -38,6 +38,10 @@ impl FakeWeb {
 }
 
 impl Web for FakeWeb {
+    fn post<'a>(&'a self, _: &'a str, _: Option<&'a str>) -> BoxFuture<'a, Result<(u16, Bytes), WebFault>> {
+        Box::pin(async { Err(WebFault("nothing is posted".to_owned())) })
+    }
+
     fn get<'a>(&'a self, url: &'a str, bearer: Option<&'a str>) -> BoxFuture<'a, Result<Bytes, WebFault>> {
         Box::pin(async move {
             self.clock.sleep(Duration::from_millis(50)).await;

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use http::Uri;
-use idp::OpenIdOptions;
+use idp::{OpenIdOptions, PluginOptions};
 
 use super::ConfigError;
 use super::settings::{Setting, Settings, Surroundings, boolean};
@@ -25,6 +25,8 @@ const NOT_ASKED: [&str; 3] = ["VENDOR", "KEYCLOAK_REALM", "KEYCLOAK_ADMIN_URL"];
 pub struct IdentityConfig {
     /// Those of OpenID Connect.
     pub openid: Vec<OpenIdOptions>,
+    /// The identity plugin.
+    pub plugin: Option<PluginOptions>,
 }
 
 pub(super) fn read(
@@ -44,7 +46,8 @@ pub(super) fn read(
         ));
     }
     check_together(&openid)?;
-    Ok(IdentityConfig { openid })
+    let plugin = Lookup { settings, group: "PLUGIN", name: "" }.plugin()?;
+    Ok(IdentityConfig { openid, plugin })
 }
 
 fn names_of_ids(around: &Surroundings<'_>) -> BTreeSet<String> {
@@ -123,8 +126,26 @@ impl Lookup<'_, '_> {
         Ok(Some(OpenIdOptions { name, config_url, client_id, claim_name, role_policies, asks_user_info }))
     }
 
+    /// None where there is none, or it is turned off.
+    fn plugin(mut self) -> Result<Option<PluginOptions>, ConfigError> {
+        let Some(url) = self.get("URL") else { return Ok(None) };
+        if !self.flag("ENABLE", true)? {
+            return Ok(None);
+        }
+        let url = self.address(url)?;
+        let role_policies = self.role_policies()?.ok_or_else(|| {
+            self.refuse(
+                "ROLE_POLICY",
+                "is needed: the policies of everybody for whom the identity plugin vouches",
+            )
+        })?;
+        let mut value = |key| self.get(key).map(|setting| setting.value);
+        let (authorization, role_id) = (value("AUTH_TOKEN"), value("ROLE_ID"));
+        Ok(Some(PluginOptions { url, authorization, role_id, role_policies }))
+    }
+
     fn address(&mut self, url: Setting) -> Result<String, ConfigError> {
-        let wanted = "it is written https://idp.example.com/.well-known/openid-configuration";
+        let wanted = "it is an address that begins with https://";
         let uri: Uri = match url.value.trim().parse() {
             Ok(uri) => uri,
             Err(_) => return Err(wrong(url, wanted)),
@@ -255,6 +276,25 @@ mod tests {
         assert!(warnings[0].contains("without RUSTFS_IDENTITY_OPENID_CONFIG_URL"), "{warnings:?}");
         let vendor = ("MINIO_IDENTITY_OPENID_VENDOR", "keycloak");
         assert!(config(&[URL, ID, vendor]).unwrap().1[0].contains("not used"));
+    }
+
+    #[test]
+    fn an_identity_plugin_needs_the_policies_of_its_role() {
+        let url = ("MINIO_IDENTITY_PLUGIN_URL", "https://hook.test/");
+        let more = [
+            ("MINIO_IDENTITY_PLUGIN_ROLE_POLICY", "readonly"),
+            ("RUSTFS_IDENTITY_PLUGIN_ROLE_ID", "hook"),
+            ("RUSTFS_IDENTITY_PLUGIN_AUTH_TOKEN", "ours"),
+        ];
+        let (read, _) = config(&[&[url], &more[..]].concat()).unwrap();
+        let plugin = read.plugin.unwrap();
+        assert_eq!(
+            (plugin.role_policies, plugin.authorization),
+            (vec!["readonly".into()], Some("ours".into()))
+        );
+        assert!(config(&[url]).unwrap_err().contains("ROLE_POLICY is needed"));
+        let off = ("RUSTFS_IDENTITY_PLUGIN_ENABLE", "off");
+        assert_eq!(config(&[url, off]).unwrap().0.plugin, None);
     }
 
     #[test]

@@ -15,17 +15,22 @@ pub(super) enum Action {
     WebIdentity,
     /// MinIO's older name of the same.
     ClientGrants,
+    /// By what an identity plugin understands.
+    CustomToken,
 }
 
 impl Action {
     pub(super) fn of_name(name: &str) -> Option<Self> {
-        [Self::WebIdentity, Self::ClientGrants].into_iter().find(|action| action.name() == name)
+        [Self::WebIdentity, Self::ClientGrants, Self::CustomToken]
+            .into_iter()
+            .find(|action| action.name() == name)
     }
 
     fn name(self) -> &'static str {
         match self {
             Self::WebIdentity => "AssumeRoleWithWebIdentity",
             Self::ClientGrants => "AssumeRoleWithClientGrants",
+            Self::CustomToken => "AssumeRoleWithCustomToken",
         }
     }
 
@@ -34,6 +39,7 @@ impl Action {
         Ok(match self {
             Self::WebIdentity => Proof::WebIdentity { token: asked.need("WebIdentityToken")?, access_token },
             Self::ClientGrants => Proof::WebIdentity { token: asked.need("Token")?, access_token },
+            Self::CustomToken => Proof::CustomToken(asked.need("Token")?),
         })
     }
 }
@@ -67,6 +73,7 @@ fn write_who(action: Action, who: &Federated, xml: &mut XmlWriter<'_>) {
             }
         }
         Action::ClientGrants => xml.text_element("SubjectFromToken", &who.subject),
+        Action::CustomToken => xml.text_element("AssumedUser", &who.subject),
     }
 }
 
