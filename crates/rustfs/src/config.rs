@@ -3,6 +3,7 @@
 //! Always: a flag comes before a variable, RUSTFS_ before MINIO_; an empty variable counts as not set; no text made here
 //! holds a secret. Pure but for the files that hold keys, which come through [`Surroundings`].
 
+mod client;
 mod credentials;
 mod identity;
 mod later;
@@ -13,6 +14,7 @@ mod shown;
 mod tls;
 mod units;
 
+pub use client::{ClientKeys, ServerPlace};
 pub use credentials::{FormerSecret, RootKeys, SecretText};
 pub use identity::IdentityConfig;
 pub use settings::{Settings, Surroundings};

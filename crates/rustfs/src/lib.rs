@@ -3,10 +3,12 @@
 pub mod admin_door;
 pub mod announce;
 pub mod cli;
+mod client;
 pub mod config;
 pub mod drives;
 pub mod health;
 mod identity;
+mod input_files;
 pub mod inspect;
 pub mod listener;
 pub mod log_tap;

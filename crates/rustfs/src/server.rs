@@ -12,15 +12,17 @@ use admin::{LogBoard, ServerFacts};
 use env::Env;
 use iam::{IamOptions, RootCredentials, SecretKey};
 use thiserror::Error;
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::runtime::{Builder, Runtime};
 use tracing::{info, warn};
 
 use crate::admin_door::AdminSetup;
 use crate::announce::Announcement;
-use crate::cli::{self, Asked, ServerArguments};
+use crate::cli::{self, AdminArguments, Asked, ServerArguments};
+use crate::client::{self, ClientSurroundings};
 use crate::config::{Config, Surroundings};
 use crate::drives::Drives;
 use crate::identity;
+use crate::input_files::{InputFiles, read_key_file};
 use crate::inspect::command::{self, Said};
 use crate::listener::{self, Bound, ListenError, ListenerOptions, Patience};
 use crate::log_tap::LogTap;
@@ -39,9 +41,6 @@ const BLOCKING_THREADS_MAX: usize = 256;
 
 /// How long threads that are still in a system call are waited for at the end.
 const LAST_CALLS_TIME_MAX: Duration = Duration::from_secs(5);
-
-/// A file with a key is read up to here.
-const KEY_FILE_BYTES_MAX: usize = 4096;
 
 /// Why the server did not start.
 #[derive(Debug, Error)]
@@ -65,6 +64,7 @@ pub fn main(words: Vec<OsString>) -> ExitCode {
         Asked::Serve(arguments) => serve(&arguments),
         Asked::Inspect(arguments) => offline(|runtime| command::run_inspect(runtime, &arguments)),
         Asked::Salvage(arguments) => offline(|runtime| command::run_salvage(runtime, &arguments)),
+        Asked::Admin(arguments) => offline(|runtime| ask_server(runtime, &arguments)),
         Asked::Say { text, mistake: false } => {
             say(&text);
             ExitCode::SUCCESS
@@ -87,7 +87,19 @@ fn complain(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", text.trim_end());
 }
 
-/// A command that looks at drives.
+/// A command that asks a running server.
+fn ask_server(runtime: &Runtime, arguments: &AdminArguments) -> Said {
+    let variable = |name: &str| std::env::var(name).ok();
+    let env = env::real::env(runtime.handle());
+    let inputs = InputFiles { env: &env, runtime: runtime.handle() };
+    let line = |path: &Path| inputs.line(path);
+    let text = |path: &Path| inputs.text(path);
+    let here = std::env::current_dir().map_err(|error| error.to_string());
+    let settings = Surroundings { variable: &variable, file: &line, here };
+    client::run(runtime, arguments, &ClientSurroundings { settings, text: &text })
+}
+
+/// A command that serves nothing.
 fn offline(run: impl FnOnce(&Runtime) -> Said) -> ExitCode {
     let variable = |name: &str| std::env::var(name).ok();
     let runtime = match runtime() {
@@ -161,11 +173,6 @@ fn runtime() -> io::Result<Runtime> {
         runtime.worker_threads(cores.get());
     }
     runtime.max_blocking_threads(BLOCKING_THREADS_MAX).thread_name("rustfs").enable_all().build()
-}
-
-fn read_key_file(env: &Env, runtime: &Handle, path: &Path) -> io::Result<String> {
-    let text = runtime.block_on(env::read_file(&*env.disk, path, KEY_FILE_BYTES_MAX))?;
-    String::from_utf8(text.to_vec()).map_err(|_| io::Error::other("it is no text"))
 }
 
 /// Serves until it is to stop; gives back the drives, which nobody else may use before.

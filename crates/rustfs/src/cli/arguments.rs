@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::admin::AdminArguments;
 use super::help;
 use super::offline::{InspectArguments, SalvageArguments};
 
@@ -29,6 +30,9 @@ pub enum ServerCommand {
     /// Rebuilds lost metadata from the shards: says what would come back, and does it with --write
     #[command(after_help = help::SALVAGE)]
     Salvage(SalvageArguments),
+    /// Asks a running server: its drives, users, groups, policies, access keys, and why a request was refused
+    #[command(after_help = help::ADMIN)]
+    Admin(Box<AdminArguments>),
 }
 
 impl CommandLine {

@@ -49,3 +49,17 @@ For a store whose metadata is gone (the `meta` folders of its drives) while the 
   rustfs salvage --write /mnt/disk{1...4}     does it; what there is of the old metadata is moved aside
 
 Ends with 0 where everything that was found is back, 1 where something is not, 2 where it could not be done.";
+
+/// After `rustfs admin --help`.
+pub(super) const ADMIN: &str = "\
+Examples:
+  rustfs admin info                            the server of this machine
+  rustfs admin drives --json --url https://store.example.com
+  rustfs admin user add ann --generate         a user; its secret key is printed once
+  rustfs admin policy attach readonly --user ann
+  rustfs admin key create --user ann           an access key for an application
+  rustfs admin why 18A5C1D0F3                  why that request was refused
+
+The key pair is that of RUSTFS_ACCESS_KEY and RUSTFS_SECRET_KEY (or their _FILE), a session's token is RUSTFS_SESSION_TOKEN.
+Ends with 0 where it was done, 1 where the server refused or failed, 2 where the words make no sense, 3 where no server
+answered, 4 where this key may not.";

@@ -1,10 +1,15 @@
 //! The command line: what can be said on it, and the old short forms. What is said is only taken down here;
 //! [`crate::config`] puts it together with the environment and decides whether it makes sense.
 
+mod admin;
 mod arguments;
 mod help;
 mod offline;
 
+pub use admin::{
+    AdminArguments, AdminCommand, AttachArguments, ConnectionArguments, CreateKeyArguments, GroupCommand,
+    KeyCommand, NewSecretArguments, PolicyCommand, ServiceAction, UserCommand, WhyArguments,
+};
 pub use arguments::{CommandLine, ServerArguments, ServerCommand};
 pub use offline::{InspectArguments, SalvageArguments};
 
@@ -29,6 +34,8 @@ pub enum Asked {
     Inspect(InspectArguments),
     /// To rebuild lost metadata.
     Salvage(SalvageArguments),
+    /// To ask a running server.
+    Admin(Box<AdminArguments>),
     /// To print a text and end: help, the version, or what is wrong with the words.
     Say {
         /// The text.
@@ -49,6 +56,7 @@ pub fn read(words: Vec<OsString>) -> Asked {
         Ok(CommandLine { command: ServerCommand::Server(arguments) }) => Asked::Serve(arguments),
         Ok(CommandLine { command: ServerCommand::Inspect(arguments) }) => Asked::Inspect(arguments),
         Ok(CommandLine { command: ServerCommand::Salvage(arguments) }) => Asked::Salvage(arguments),
+        Ok(CommandLine { command: ServerCommand::Admin(arguments) }) => Asked::Admin(arguments),
         Err(error) => Asked::Say { text: error.render().to_string(), mistake: error.use_stderr() },
     }
 }
@@ -62,7 +70,9 @@ fn with_command(words: Vec<OsString>) -> Result<Vec<OsString>, String> {
             "error: `rustfs {first}` is not available yet. A folder of that name is given as ./{first}\n"
         ));
     }
-    if ["server", "inspect", "salvage", "help", "--help", "-h", "--version", "-V"].contains(&first.as_str()) {
+    if ["server", "inspect", "salvage", "admin", "help", "--help", "-h", "--version", "-V"]
+        .contains(&first.as_str())
+    {
         return Ok(words);
     }
     if !first.is_empty() && !first.starts_with(['-', '.', '/', '~']) && !first.contains('/') {
