@@ -84,18 +84,27 @@ impl Call<'_> {
 
     /// The body, opened where it is sealed.
     pub(crate) async fn document(&self, body: &mut RequestBody) -> Result<Vec<u8>, AdminError> {
+        self.document_of(body, PLAIN_BYTES_MAX).await
+    }
+
+    /// The same, of up to this many bytes where it is not sealed.
+    pub(crate) async fn document_of(
+        &self,
+        body: &mut RequestBody,
+        bytes_max: usize,
+    ) -> Result<Vec<u8>, AdminError> {
         if self.asker.caller.body_sha256.is_none() {
             let message = "The signature has to cover the body: send its SHA-256 in x-amz-content-sha256.";
             return Err(AdminError::new(AdminErrorCode::InvalidRequest, message));
         }
         let late = || AdminError::new(AdminErrorCode::RequestTimeout, "The body did not come in time.");
-        let read = env::within(&*self.shared.env.clock, BODY_TIME_MAX, self.read_document(body));
+        let read = env::within(&*self.shared.env.clock, BODY_TIME_MAX, self.read_document(body, bytes_max));
         read.await.unwrap_or_else(|| Err(late()))
     }
 
-    async fn read_document(&self, body: &mut RequestBody) -> Result<Vec<u8>, AdminError> {
+    async fn read_document(&self, body: &mut RequestBody, bytes_max: usize) -> Result<Vec<u8>, AdminError> {
         if self.dialect == Dialect::Plain || !self.route.sealed.request() {
-            return body.read(PLAIN_BYTES_MAX, self.asker.caller.body_sha256).await;
+            return body.read(bytes_max, self.asker.caller.body_sha256).await;
         }
         let sealed =
             body.read(wire::PAYLOAD_BYTES_MAX + SEAL_BYTES_MAX, self.asker.caller.body_sha256).await?;

@@ -151,38 +151,47 @@ impl From<PayloadError> for AdminError {
 
 impl From<IamError> for AdminError {
     fn from(error: IamError) -> Self {
-        let code = match &error {
-            IamError::NotFound { kind, .. } => match kind {
-                IdentityKind::User => AdminErrorCode::NoSuchUser,
-                IdentityKind::Group => AdminErrorCode::NoSuchGroup,
-                IdentityKind::Policy => AdminErrorCode::NoSuchPolicy,
-                IdentityKind::AccessKey => AdminErrorCode::NoSuchAccessKey,
-                IdentityKind::Account => AdminErrorCode::NoSuchAccount,
-            },
-            IamError::Exists { .. } => AdminErrorCode::Conflict,
-            IamError::Name { kind: IdentityKind::User | IdentityKind::AccessKey, .. } => {
-                AdminErrorCode::InvalidAccessKey
-            }
-            IamError::SecretKey { .. } => AdminErrorCode::InvalidSecretKey,
-            IamError::Policy(_) => AdminErrorCode::MalformedPolicy,
-            IamError::PolicyInUse { .. } => AdminErrorCode::PolicyInUse,
-            IamError::GroupNotEmpty { .. } => AdminErrorCode::GroupNotEmpty,
-            IamError::NotOwnKey | IamError::NoPolicy => AdminErrorCode::AccessDenied,
-            IamError::Name { .. }
-            | IamError::TextTooLong { .. }
-            | IamError::IsRoot { .. }
-            | IamError::Expiry { .. }
-            | IamError::ProofExpired
-            | IamError::Provider(_)
-            | IamError::TooMany { .. } => AdminErrorCode::InvalidArgument,
-            IamError::Seal(_) | IamError::Meta(_) => {
+        match code_of(&error) {
+            Some(code) => Self::new(code, error.to_string()),
+            None => {
                 tracing::warn!(%error, "the admin API can't read or change identities");
                 let message = "Identities can't be read or changed now. The log says why; try again.";
-                return Self::new(AdminErrorCode::ServiceUnavailable, message);
+                Self::new(AdminErrorCode::ServiceUnavailable, message)
             }
-        };
-        Self::new(code, error.to_string())
+        }
     }
+}
+
+/// The code of what the caller has done; none where it is the store's fault.
+fn code_of(error: &IamError) -> Option<AdminErrorCode> {
+    Some(match error {
+        IamError::NotFound { kind, .. } => match kind {
+            IdentityKind::User => AdminErrorCode::NoSuchUser,
+            IdentityKind::Group => AdminErrorCode::NoSuchGroup,
+            IdentityKind::Policy => AdminErrorCode::NoSuchPolicy,
+            IdentityKind::AccessKey => AdminErrorCode::NoSuchAccessKey,
+            IdentityKind::Account => AdminErrorCode::NoSuchAccount,
+        },
+        IamError::Exists { .. } => AdminErrorCode::Conflict,
+        IamError::Name { kind: IdentityKind::User | IdentityKind::AccessKey, .. } => {
+            AdminErrorCode::InvalidAccessKey
+        }
+        IamError::SecretKey { .. } => AdminErrorCode::InvalidSecretKey,
+        IamError::Policy(_) => AdminErrorCode::MalformedPolicy,
+        IamError::PolicyInUse { .. } => AdminErrorCode::PolicyInUse,
+        IamError::GroupNotEmpty { .. } => AdminErrorCode::GroupNotEmpty,
+        IamError::NotOwnKey | IamError::NoPolicy => AdminErrorCode::AccessDenied,
+        IamError::Name { .. }
+        | IamError::TextTooLong { .. }
+        | IamError::IsRoot { .. }
+        | IamError::Expiry { .. }
+        | IamError::ProofExpired
+        | IamError::Provider(_)
+        | IamError::TooMany { .. } => AdminErrorCode::InvalidArgument,
+        IamError::OwnerAlone => AdminErrorCode::AccessDenied,
+        IamError::Unimportable { fault, .. } => return code_of(fault),
+        IamError::Seal(_) | IamError::Meta(_) => return None,
+    })
 }
 
 impl From<ObjectError> for AdminError {

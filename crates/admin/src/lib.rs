@@ -10,6 +10,7 @@
 
 mod account;
 mod answer;
+mod archive;
 mod asker;
 mod attachments;
 mod body;
@@ -23,6 +24,8 @@ mod go_duration;
 mod groups;
 mod heal;
 mod host;
+mod iam_archive;
+mod iam_transfer;
 mod info;
 mod inventory;
 mod keys;

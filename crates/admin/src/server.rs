@@ -25,13 +25,17 @@ use crate::query::Query;
 use crate::route::{self, Dialect, Operation};
 use crate::trace::TraceBoard;
 use crate::wire::{self, Algorithm, PayloadError};
-use crate::{account, config, heal, info, kms, locks, log, metrics, quota, service, speedtest, trace};
+use crate::{
+    account, config, heal, iam_transfer, info, kms, locks, log, metrics, quota, service, speedtest, trace,
+};
 use crate::{attachments, groups, keys, policies, usage, users, why};
 
 /// Requests at once, streams included.
 const REQUESTS_MAX: usize = 256;
 /// Keys derived at once: each takes 64 MiB and a processor.
 const DERIVATIONS_MAX: usize = 2;
+/// Archives at once that are read or written: each may take several hundred MiB.
+const ARCHIVES_MAX: usize = 1;
 /// What is left of a body after a refusal is read up to here, so that the connection can go on.
 const DRAIN_BYTES_MAX: usize = 1 << 20;
 /// How long that may take.
@@ -78,6 +82,7 @@ pub(crate) struct Shared {
     pub(crate) logs: LogBoard,
     places: Arc<Semaphore>,
     derivations: Semaphore,
+    archives: Arc<Semaphore>,
     /// Whether streams are to end.
     ends: watch::Sender<bool>,
 }
@@ -124,6 +129,7 @@ impl Admin {
             logs,
             places: Arc::new(Semaphore::new(REQUESTS_MAX)),
             derivations: Semaphore::new(DERIVATIONS_MAX),
+            archives: Arc::new(Semaphore::new(ARCHIVES_MAX)),
             ends: watch::Sender::new(false),
         };
         Self { shared: Arc::new(shared) }
@@ -228,16 +234,32 @@ impl Shared {
         &self,
         work: impl FnOnce() -> Result<Vec<u8>, PayloadError> + Send + 'static,
     ) -> Result<Vec<u8>, AdminError> {
-        let failed =
-            || AdminError::new(AdminErrorCode::SlowDown, "No thread is free to derive a key. Try again.");
-        let _place = self.derivations.acquire().await.map_err(|_| failed())?;
+        let closed = || AdminError::new(AdminErrorCode::SlowDown, "No key can be derived now. Try again.");
+        let _place = self.derivations.acquire().await.map_err(|_| closed())?;
+        Ok(self.aside("payload", work).await??)
+    }
+
+    /// Works on a thread of its own, where no request waits for the processor.
+    pub(crate) async fn aside<T: Send + 'static>(
+        &self,
+        name: &str,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, AdminError> {
+        let failed = || AdminError::new(AdminErrorCode::SlowDown, "No thread is free for this. Try again.");
         let (reply, done) = oneshot::channel();
         let thread = async move {
             // Nobody waits for it any more where the caller has gone.
             let _ = reply.send(work());
         };
-        drop(self.env.spawn.thread("payload", Box::pin(thread)).map_err(|_| failed())?);
-        Ok(done.await.map_err(|_| failed())??)
+        drop(self.env.spawn.thread(name, Box::pin(thread)).map_err(|_| failed())?);
+        done.await.map_err(|_| failed())
+    }
+
+    /// A turn of those who read or write archives.
+    pub(crate) fn turn_of_archives(&self) -> Result<OwnedSemaphorePermit, AdminError> {
+        let message = "Another archive is being exported or imported. Try again when it is done.";
+        let busy = |_| AdminError::new(AdminErrorCode::SlowDown, message);
+        Arc::clone(&self.archives).try_acquire_owned().map_err(busy)
     }
 
     /// Tells streams when to end.
@@ -282,6 +304,8 @@ async fn dispatch(call: &Call<'_>, body: &mut RequestBody) -> Result<Answer, Adm
         O::AssociatePolicies => Box::pin(attachments::associate(call, body)).await,
         O::BackgroundHealStatus => Box::pin(heal::background_heal_status(call)).await,
         O::ConfigHelp => config::help(call),
+        O::ExportIam => Box::pin(iam_transfer::export(call)).await,
+        O::ImportIam => Box::pin(iam_transfer::import(call, body)).await,
         O::DataUsageInfo => Box::pin(usage::data_usage_info(call)).await,
         O::DevNull => Box::pin(speedtest::dev_null(call, body)).await,
         O::DevNullExtraTime => speedtest::dev_null_extra_time(),

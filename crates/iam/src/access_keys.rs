@@ -212,7 +212,7 @@ fn info(access_key: &str, row: &AccessKeyRecord, time: Timestamp) -> AccessKeyIn
     }
 }
 
-fn check_texts(name: &str, description: &str, policy: Option<&str>) -> Result<(), IamError> {
+pub(crate) fn check_texts(name: &str, description: &str, policy: Option<&str>) -> Result<(), IamError> {
     let bounds = [("name", name, NAME_BYTES_MAX), ("description", description, DESCRIPTION_BYTES_MAX)];
     for (what, text, limit_bytes) in bounds {
         if text.len() > limit_bytes {
@@ -240,23 +240,29 @@ pub(crate) fn add_key(
     if directory.key(access_key).is_some() {
         return Err(IamError::Exists { kind: IdentityKind::AccessKey, name: access_key.to_owned() });
     }
+    check_room(directory, row, 0)?;
+    let row = AccessKeyRecord { holder_id: holder_id(directory, row)?, ..row.clone() };
+    Ok((vec![RowChange::AccessKey(access_key.to_owned(), Some(row))], ()))
+}
+
+/// Whether a key may be made, and `more` at the same time.
+pub(crate) fn check_room(directory: &Directory, row: &AccessKeyRecord, more: usize) -> Result<(), IamError> {
     let held = directory.keys_of(row.account, &row.holder);
     let of_kind = held.filter(|(_, stored)| stored.row.kind == row.kind).count();
     let (what, limit) = match row.kind {
         AccessKeyKind::Session => ("sessions of one holder", model::limits::SESSIONS_PER_HOLDER_MAX),
         _ => ("service accounts of one holder", SERVICE_ACCOUNTS_PER_HOLDER_MAX),
     };
-    if of_kind >= limit {
+    if of_kind + more >= limit {
         return Err(IamError::TooMany { what, limit });
     }
-    if directory.counts().keys >= ACCESS_KEYS_MAX {
+    if directory.counts().keys + more >= ACCESS_KEYS_MAX {
         return Err(IamError::TooMany { what: "access keys", limit: ACCESS_KEYS_MAX });
     }
-    let row = AccessKeyRecord { holder_id: holder_id(directory, row)?, ..row.clone() };
-    Ok((vec![RowChange::AccessKey(access_key.to_owned(), Some(row))], ()))
+    Ok(())
 }
 
-fn holder_id(directory: &Directory, row: &AccessKeyRecord) -> Result<String, IamError> {
+pub(crate) fn holder_id(directory: &Directory, row: &AccessKeyRecord) -> Result<String, IamError> {
     match &row.holder {
         KeyHolder::User(name) => {
             let user = directory.user(&(row.account, name.clone())).ok_or_else(|| no_user(name))?;

@@ -274,6 +274,11 @@ impl Directory {
         self.keys.get(access_key).map(|entry| &entry.stored)
     }
 
+    /// The secret of an access key, whether or not the key works; none where it can't be opened.
+    pub(crate) fn secret(&self, access_key: &str) -> Option<&SecretKey> {
+        self.keys.get(access_key)?.secret.as_ref()
+    }
+
     /// The access keys of a holder, in order.
     pub(crate) fn keys_of(
         &self,

@@ -133,6 +133,19 @@ pub enum IamError {
         /// How many there may be.
         limit: usize,
     },
+    /// Something of an import that can't be.
+    #[error("nothing was imported, because of the {kind} `{name}`: {fault}")]
+    Unimportable {
+        /// What it is.
+        kind: IdentityKind,
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        fault: Box<IamError>,
+    },
+    /// The keys of the store's owner are changed by the owner.
+    #[error("it is a key of the store's owner: the owner alone can import it, with its own key")]
+    OwnerAlone,
     /// A secret can't be sealed.
     #[error(transparent)]
     Seal(#[from] Unsealable),

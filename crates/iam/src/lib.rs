@@ -44,6 +44,7 @@ mod sessions;
 mod statement;
 mod store;
 mod tables;
+mod transfer;
 mod users;
 mod variable;
 
@@ -78,6 +79,9 @@ pub use right::{Right, RightOccasion, RightTarget, rights};
 pub use sessions::{SESSION_TIME_DEFAULT, SESSION_TIME_MAX, SESSION_TIME_MIN, SessionCredentials};
 pub use store::IamOptions;
 pub use tables::check_row;
+pub use transfer::{
+    CarriedGroup, CarriedKey, CarriedUser, Identities, ImportOutcome, Imported, ImportedKind,
+};
 pub use users::UserInfo;
 
 use std::sync::Arc;

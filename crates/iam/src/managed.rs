@@ -104,11 +104,8 @@ impl Iam {
         let key = (account, name.to_owned());
         let decide = move |directory: &Directory| {
             directory.stored_policy(&key).ok_or_else(|| no_policy(&key.1))?;
-            let holders = holders(directory, account, &key.1);
-            if holders.is_empty() {
-                return Ok((vec![RowChange::Policy(key.clone(), None)], ()));
-            }
-            Err(IamError::PolicyInUse { policy: key.1.clone(), holders: shown(&holders) })
+            in_use(directory, account, &key.1)?;
+            Ok((vec![RowChange::Policy(key.clone(), None)], ()))
         };
         self.store.change(Turn::Alone, decide).await
     }
@@ -218,6 +215,15 @@ fn attached_changed(
             Ok(RowChange::Group(key, Some(row)))
         }
     }
+}
+
+/// An error where a policy is attached to somebody.
+pub(crate) fn in_use(directory: &Directory, account: AccountId, policy: &str) -> Result<(), IamError> {
+    let holders = holders(directory, account, policy);
+    if holders.is_empty() {
+        return Ok(());
+    }
+    Err(IamError::PolicyInUse { policy: policy.to_owned(), holders: shown(&holders) })
 }
 
 /// To whom a policy is attached.

@@ -34,7 +34,7 @@ pub enum PolicyKind<'a> {
 }
 
 /// The longest text that is looked at, white space and all: what IAM takes as a parameter.
-const TEXT_BYTES_MAX: usize = 131_072;
+pub(crate) const TEXT_BYTES_MAX: usize = 131_072;
 const BUCKET_POLICY_BYTES_MAX: usize = 20 * 1024;
 
 const _: () = assert!(BUCKET_POLICY_BYTES_MAX < TEXT_BYTES_MAX);

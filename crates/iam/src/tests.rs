@@ -506,3 +506,169 @@ fn a_federated_session_without_a_policy_or_with_a_proof_that_is_over_is_refused(
         );
     });
 }
+
+/// An account's worth of identities, one of each kind.
+async fn some_identities(iam: &Iam) -> KeyPair {
+    iam.put_user(ROOT, "alice", Some("wonderland"), None).await.unwrap();
+    iam.put_user(ROOT, "bob", Some("builders"), Some(false)).await.unwrap();
+    iam.put_policy(ROOT, "reader", READ_ALL).await.unwrap();
+    iam.add_group_members(ROOT, "staff", &names(&["alice", "bob"])).await.unwrap();
+    iam.add_group_members(ROOT, "idle", &names(&["alice"])).await.unwrap();
+    iam.set_group_enabled(ROOT, "idle", false).await.unwrap();
+    let group = PolicyHolder::Group("staff".into());
+    iam.attach_policies(ROOT, group, &names(&["reader"])).await.unwrap();
+    iam.attach_policies(ROOT, PolicyHolder::User("bob".into()), &names(&["readwrite"])).await.unwrap();
+    iam.create_service_account(ROOT, &KeyHolder::Owner, NewServiceAccount::default()).await.unwrap();
+    let new = NewServiceAccount { policy: Some(READ_A.to_owned()), ..NewServiceAccount::default() };
+    iam.create_service_account(ROOT, &user("alice"), new).await.unwrap()
+}
+
+fn outcomes(told: &[Imported], outcome: &ImportOutcome) -> usize {
+    told.iter().filter(|told| told.outcome == *outcome).count()
+}
+
+#[test]
+fn what_one_store_exports_another_imports_and_a_second_time_the_same() {
+    let (carried, key) = TestStore::new(21).run(true, async |iam, _| {
+        let key = some_identities(&iam).await;
+        (iam.identities(ROOT, false), key)
+    });
+    assert_eq!(carried.service_accounts.keys().collect::<Vec<_>>(), [&key.access_key], "not root's");
+    TestStore::new(22).run(true, async |iam, _| {
+        for _ in 0..2 {
+            let told = iam.import(ROOT, carried.clone(), false).await.unwrap();
+            assert_eq!((told.len(), outcomes(&told, &ImportOutcome::Added)), (8, 8), "{told:?}");
+        }
+        let (secret, alice) = iam.find("alice").unwrap();
+        assert_eq!(secret.as_ref(), "wonderland");
+        assert!(may(&iam, &alice, Action::GetObject, "b") && !may(&iam, &alice, Action::PutObject, "b"));
+        assert!(iam.find("bob").is_none(), "who is disabled stays so");
+        assert_eq!(iam.user(ROOT, "bob").unwrap().policies, ["readwrite"]);
+        assert!(!iam.group(ROOT, "idle").unwrap().is_enabled);
+        assert_eq!(iam.group(ROOT, "staff").unwrap().members, ["alice", "bob"]);
+        let (secret, service) = iam.find(&key.access_key).unwrap();
+        assert_eq!(secret, key.secret_key);
+        assert!(may(&iam, &service, Action::GetObject, "a") && !may(&iam, &service, Action::GetObject, "b"));
+    });
+}
+
+#[test]
+fn an_import_with_one_thing_that_can_not_be_changes_nothing() {
+    let good = || CarriedUser { secret_key: Some(SecretKey::new("wonderland")), is_enabled: true };
+    let with = |change: &dyn Fn(&mut Identities)| {
+        let mut identities = Identities::default();
+        identities.users.insert("alice".into(), good());
+        change(&mut identities);
+        identities
+    };
+    let wrong = [
+        with(&|all| drop(all.policies.insert("p".into(), Some("{}".into())))),
+        with(&|all| drop(all.policies.insert("a,b".into(), None))),
+        with(&|all| drop(all.users.insert("a/b".into(), good()))),
+        with(&|all| {
+            drop(
+                all.users
+                    .insert("bob".into(), CarriedUser { secret_key: Some(SecretKey::new("x")), ..good() }),
+            )
+        }),
+        with(&|all| drop(all.groups.insert(" x".into(), CarriedGroup { members: vec![], is_enabled: true }))),
+        with(&|all| drop(all.service_accounts.insert("key".into(), carried_key("alice", Some("{"))))),
+    ];
+    TestStore::new(23).run(true, async |iam, _| {
+        for identities in wrong {
+            let shown = format!("{identities:?}");
+            assert!(!shown.contains("wonderland"));
+            let error = iam.import(ROOT, identities, true).await.unwrap_err();
+            assert!(matches!(error, IamError::Unimportable { .. }), "{shown}: {error}");
+            assert!(iam.find("alice").is_none());
+        }
+    });
+}
+
+fn carried_key(parent: &str, policy: Option<&str>) -> CarriedKey {
+    CarriedKey {
+        parent: parent.to_owned(),
+        secret_key: Some(SecretKey::new("a secret of a key")),
+        policy: policy.map(str::to_owned),
+        is_enabled: true,
+        name: String::new(),
+        description: String::new(),
+        expires: None,
+    }
+}
+
+#[test]
+fn keys_of_the_owner_are_imported_by_the_owner_alone() {
+    TestStore::new(24).run(true, async |iam, _| {
+        let old =
+            iam.create_service_account(ROOT, &KeyHolder::Owner, NewServiceAccount::default()).await.unwrap();
+        let mut identities = Identities::default();
+        identities.users.insert("root".into(), CarriedUser { secret_key: None, is_enabled: true });
+        identities.users.insert(
+            "alice".into(),
+            CarriedUser { secret_key: Some(SecretKey::new("wonderland")), is_enabled: true },
+        );
+        identities.service_accounts.insert("ofroot".into(), carried_key("root", None));
+        identities.service_accounts.insert(old.access_key.clone(), carried_key("alice", None));
+        identities.service_accounts.insert("alice".into(), carried_key("alice", None));
+        let told = iam.import(ROOT, identities.clone(), false).await.unwrap();
+        assert_eq!(outcomes(&told, &ImportOutcome::Added), 1, "alice alone: {told:?}");
+        assert!(iam.find("ofroot").is_none());
+        assert_eq!(iam.find(&old.access_key).unwrap().0, old.secret_key);
+        let told = iam.import(ROOT, identities, true).await.unwrap();
+        assert_eq!(outcomes(&told, &ImportOutcome::Added), 3, "{told:?}");
+        assert!(iam.find("ofroot").unwrap().1.is_unlimited());
+        assert!(!iam.find(&old.access_key).unwrap().1.is_owner());
+    });
+}
+
+#[test]
+fn what_an_import_can_not_do_is_told_entry_by_entry() {
+    TestStore::new(25).run(true, async |iam, _| {
+        some_identities(&iam).await;
+        let mut identities = Identities::default();
+        identities.policies.insert("reader".into(), None);
+        identities.policies.insert("nobody-has-it".into(), None);
+        identities.policies.insert("readwrite".into(), Some(iam.policy(ROOT, "readwrite").unwrap().text));
+        identities.groups.insert(
+            "staff".into(),
+            CarriedGroup { members: names(&["alice", "mallory"]), is_enabled: false },
+        );
+        identities.user_policies.insert("alice".into(), names(&["missing"]));
+        identities.user_policies.insert("mallory".into(), names(&["reader"]));
+        let ended = CarriedKey { expires: Some(Timestamp::from_millis(1)), ..carried_key("alice", None) };
+        identities.service_accounts.insert("ended".into(), ended);
+        identities.service_accounts.insert("orphan".into(), carried_key("mallory", None));
+        let told = iam.import(ROOT, identities, true).await.unwrap();
+        let failed: Vec<&str> = told
+            .iter()
+            .filter(|told| matches!(told.outcome, ImportOutcome::Failed(_)))
+            .map(|told| told.name.as_str())
+            .collect();
+        assert_eq!(failed, ["reader", "staff", "alice", "mallory", "orphan"], "{told:?}");
+        assert_eq!(outcomes(&told, &ImportOutcome::Removed), 1);
+        assert_eq!(outcomes(&told, &ImportOutcome::Skipped("it has ended".into())), 1);
+        assert!(iam.group(ROOT, "staff").unwrap().is_enabled);
+        assert_eq!(
+            iam.policy(ROOT, "readwrite").unwrap().created,
+            None,
+            "it is the one that every store has"
+        );
+    });
+}
+
+#[test]
+fn many_identities_are_many_transactions() {
+    TestStore::new(26).run(true, async |iam, _| {
+        let mut identities = Identities::default();
+        for number in 0..1_000 {
+            let secret_key = Some(SecretKey::new("wonderland"));
+            identities.users.insert(format!("user-{number}"), CarriedUser { secret_key, is_enabled: true });
+        }
+        let members = identities.users.keys().cloned().collect();
+        identities.groups.insert("all".into(), CarriedGroup { members, is_enabled: true });
+        let told = iam.import(ROOT, identities, false).await.unwrap();
+        assert_eq!(outcomes(&told, &ImportOutcome::Added), 1_001);
+        assert_eq!(iam.group(ROOT, "all").unwrap().members.len(), 1_000);
+    });
+}

@@ -79,7 +79,7 @@ impl Iam {
                     ..stored.row.clone()
                 },
                 None if sealed.is_none() => return Err(no_user(&key.1)),
-                None => new_user(directory, &env, is_enabled.unwrap_or(true))?,
+                None => new_user(directory, &env, is_enabled.unwrap_or(true), 0)?,
             };
             let mut changes = Vec::with_capacity(2);
             changes.extend(own_key(directory, &key, &user, sealed.clone(), env.clock.now())?);
@@ -152,8 +152,14 @@ fn info(name: &str, row: &UserRecord, time: Timestamp) -> UserInfo {
     }
 }
 
-fn new_user(directory: &Directory, env: &env::Env, is_enabled: bool) -> Result<UserRecord, IamError> {
-    if directory.counts().users >= USERS_MAX {
+/// `more`: how many are made at the same time.
+pub(crate) fn new_user(
+    directory: &Directory,
+    env: &env::Env,
+    is_enabled: bool,
+    more: usize,
+) -> Result<UserRecord, IamError> {
+    if directory.counts().users + more >= USERS_MAX {
         return Err(IamError::TooMany { what: "users", limit: USERS_MAX });
     }
     Ok(UserRecord {
@@ -166,7 +172,7 @@ fn new_user(directory: &Directory, env: &env::Env, is_enabled: bool) -> Result<U
 }
 
 /// The row of the user's own key, where it has to be written.
-fn own_key(
+pub(crate) fn own_key(
     directory: &Directory,
     (account, name): &Name,
     user: &UserRecord,
