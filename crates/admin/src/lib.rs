@@ -54,6 +54,6 @@ pub use error::{AdminError, AdminErrorCode};
 pub use facts::{Control, ServerFacts, Setting};
 pub use gate::Gate;
 pub use log::{LogBoard, LogLevel, LogLine};
-pub use route::{KMS_ROUTES, Needed, ROUTES, Route, Sealed};
+pub use route::{KMS_ROUTES, Needed, ROUTES, Route, Sealed, route_path};
 pub use server::{Admin, AdminOptions, Incoming, is_admin_path};
 pub use trace::{TraceBoard, TraceCall};

@@ -147,6 +147,12 @@ impl Sealed {
 pub(crate) type Names<'p> = Vec<(&'static str, &'p str)>;
 
 /// The row of a request, what it speaks, and what its path names.
+/// The path of the route that a request asks for, as it stands in the table; none where it asks for none.
+#[must_use]
+pub fn route_path(method: &Method, path: &str) -> Option<&'static str> {
+    find(method, path).map(|(route, ..)| route.path)
+}
+
 pub(crate) fn find<'p>(method: &Method, path: &'p str) -> Option<(&'static Route, Dialect, Names<'p>)> {
     let under = |prefix: &str, dialect, rows| path.strip_prefix(prefix).map(|rest| (dialect, rest, rows));
     let (dialect, rest, rows) = under(MINIO, Dialect::Madmin, ROUTES)

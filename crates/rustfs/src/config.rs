@@ -3,6 +3,7 @@
 //! Always: a flag comes before a variable, RUSTFS_ before MINIO_; an empty variable counts as not set; no text made here
 //! holds a secret. Pure but for the files that hold keys, which come through [`Surroundings`].
 
+mod audit;
 mod client;
 mod credentials;
 mod identity;
@@ -22,6 +23,7 @@ pub use settings::{Settings, Surroundings};
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use ::audit::AuditOptions;
 use cluster::start::Choices;
 use thiserror::Error;
 
@@ -56,6 +58,8 @@ pub struct Config {
     pub address: Address,
     /// Certificates; `None`: nothing is encrypted.
     pub tls: Option<TlsOptions>,
+    /// Where the audit log goes.
+    pub audit: AuditOptions,
     /// Domains whose subdomains are buckets.
     pub domains: Vec<String>,
     /// The root user.
@@ -174,6 +178,7 @@ impl Config {
         let address = address(arguments.address.as_deref(), &mut settings)?;
         let domains = domains(arguments.server_domains.as_deref(), &mut settings)?;
         let tls = tls::read(arguments, &mut settings, around)?;
+        let audit = audit::read(&mut settings, around)?;
         let region = settings.get("--region", arguments.region.as_deref(), REGION);
         let choices = choices(&mut settings)?;
         let (trusted_proxies, trusts_client_addresses) = trusted_proxies(&mut settings);
@@ -189,6 +194,7 @@ impl Config {
             drives,
             address,
             tls,
+            audit,
             domains,
             credentials,
             former_secret,

@@ -2,6 +2,7 @@
 
 pub mod admin_door;
 pub mod announce;
+mod audit_command;
 pub mod cli;
 mod client;
 pub mod config;

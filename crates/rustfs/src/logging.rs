@@ -9,7 +9,9 @@ use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
 use crate::log_tap::LogTap;
 
 /// Our crates; others' only say what goes wrong.
-const OURS: &[&str] = &["rustfs", "s3", "iam", "object", "admin", "worker", "meta", "blob", "cluster", "env"];
+const OURS: &[&str] = &[
+    "rustfs", "s3", "iam", "object", "admin", "worker", "meta", "blob", "cluster", "env", "audit", "outbound",
+];
 
 const LEVELS: &[&str] = &["off", "error", "warn", "info", "debug", "trace"];
 

@@ -9,8 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use admin::{LogBoard, ServerFacts};
+use audit::{Audit, AuditError, AuditOptions};
 use env::Env;
 use iam::{IamOptions, RootCredentials, SecretKey};
+use outbound::{Outbound, OutboundError, Trust};
 use thiserror::Error;
 use tokio::runtime::{Builder, Runtime};
 use tracing::{info, warn};
@@ -31,7 +33,7 @@ use crate::salvage::{self, SalvageError};
 use crate::shutdown::{self, Phase, Signals, Stop};
 use crate::tls::{self, Tls, TlsError};
 use crate::wiring::{self, Door, OpenError, Store};
-use crate::{logging, open_files, service_manager};
+use crate::{audit_command, logging, open_files, service_manager};
 
 /// Exit code for words or settings that make no sense.
 const USAGE: u8 = 2;
@@ -50,6 +52,10 @@ enum RunError {
     #[error(transparent)]
     Tls(#[from] TlsError),
     #[error(transparent)]
+    Audit(#[from] AuditError),
+    #[error(transparent)]
+    Outbound(#[from] OutboundError),
+    #[error(transparent)]
     Open(#[from] OpenError),
     #[error(transparent)]
     Salvage(#[from] SalvageError),
@@ -63,6 +69,7 @@ pub fn main(words: Vec<OsString>) -> ExitCode {
     match cli::read(words) {
         Asked::Serve(arguments) => serve(&arguments),
         Asked::Inspect(arguments) => offline(|runtime| command::run_inspect(runtime, &arguments)),
+        Asked::AuditVerify(arguments) => offline(|runtime| audit_command::run_verify(runtime, &arguments)),
         Asked::Salvage(arguments) => offline(|runtime| command::run_salvage(runtime, &arguments)),
         Asked::Admin(arguments) => offline(|runtime| ask_server(runtime, &arguments)),
         Asked::Say { text, mistake: false } => {
@@ -136,8 +143,7 @@ fn serve(arguments: &ServerArguments) -> ExitCode {
     let env = env::real::env(runtime.handle());
     let file = |path: &Path| read_key_file(&env, runtime.handle(), path);
     let here = std::env::current_dir().map_err(|error| error.to_string());
-    let names = || std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect();
-    let around = Surroundings { variable: &variable, names: &names, file: &file, here };
+    let around = Surroundings { variable: &variable, names: names_of_variables(), file: &file, here };
     let mut config = match Config::from(arguments, &around) {
         Ok(config) => config,
         Err(error) => {
@@ -165,6 +171,11 @@ fn serve(arguments: &ServerArguments) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Names that are no text are none of ours.
+fn names_of_variables() -> Vec<String> {
+    std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect()
 }
 
 fn runtime() -> io::Result<Runtime> {
@@ -232,6 +243,20 @@ async fn open_tls(env: &Env, config: &mut Config) -> Result<Option<Tls>, RunErro
     Ok(Some(tls))
 }
 
+/// The audit log. Webhooks are believed by the system's certificates and those in the folder of certificates.
+async fn open_audit(env: &Env, config: &Config, store: &str) -> Result<Audit, RunError> {
+    if config.audit == AuditOptions::default() {
+        return Ok(Audit::off());
+    }
+    let authorities = match &config.tls {
+        Some(options) => tls::authorities(env, options).await?,
+        None => Vec::new(),
+    };
+    let authorities: Vec<&[u8]> = authorities.iter().map(AsRef::as_ref).collect();
+    let outbound = Outbound::new(env, &Trust::new(&authorities, None)?);
+    Ok(Audit::open(env, &outbound, config.audit.clone(), store).await?)
+}
+
 /// What clients write before `://`.
 fn scheme(config: &Config) -> &'static str {
     if config.tls.is_some() { "https" } else { "http" }
@@ -289,7 +314,8 @@ async fn open(env: &Env, config: &Config, admin: AdminSetup) -> Result<(Drives, 
     let mut drives = Drives::prepare(env, &config.drives, config.choices).await.map_err(OpenError::from)?;
     let (metadata, scrub) = (config.metadata_bytes, config.scrub);
     let identities = identities(config);
-    let store = Store::open(env, &mut drives, identities, front, metadata, scrub, admin).await?;
+    let audit = open_audit(env, config, &drives.map.store.to_string()).await?;
+    let store = Store::open(env, &mut drives, identities, (front, audit), metadata, scrub, admin).await?;
     Ok((drives, store))
 }
 

@@ -1,7 +1,7 @@
-//! Tells the admin API of S3 requests while somebody watches.
+//! Tells of requests: S3's to the admin API while somebody watches, all of them to the audit log where there is one.
 //!
-//! Always true: nobody watches, a request costs a load and an answer's frames a look whether they are counted. What is told is
-//! told when the last byte of the answer is sent, or the client has gone.
+//! Always true: nobody watches and there is no log, a request costs a load, and frames a look whether they are counted. What is
+//! told is told once: when the last byte of the answer is sent, or the client has gone, be it before there was an answer.
 
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -11,6 +11,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use admin::{TraceBoard, TraceCall};
+use audit::Audit;
 use bytes::Bytes;
 use env::Clock;
 use http::request::Parts;
@@ -18,10 +19,14 @@ use http::{HeaderMap, Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use model::time::Timestamp;
 
+/// The status of a request whose client did not wait for the answer.
+const CLIENT_WENT: u16 = 499;
+
 /// Who tells. Cheap to clone.
 #[derive(Clone)]
 pub struct Tracer {
     board: TraceBoard,
+    audit: Audit,
     clock: Arc<dyn Clock>,
 }
 
@@ -31,23 +36,31 @@ impl std::fmt::Debug for Tracer {
     }
 }
 
-/// A request that is watched.
+/// What a request asks for.
 #[derive(Debug)]
-pub struct Watched {
-    tracer: Tracer,
-    name: String,
-    head: Parts,
-    client: IpAddr,
-    started: Timestamp,
-    begun: Duration,
-    received_bytes: Arc<AtomicU64>,
+pub enum AskedFor {
+    /// An operation of S3 or STS.
+    S3 {
+        /// Its name, or `Unknown`.
+        operation: &'static str,
+        /// The bucket, or empty.
+        bucket: String,
+        /// The key, or empty.
+        key: String,
+    },
+    /// A route of the admin API.
+    Admin(&'static str),
 }
 
-/// The body of a request, with its bytes counted.
+/// A request that is watched. Dropped without an answer, it tells that the client went.
+#[derive(Debug)]
+pub struct Watched(Box<Told>);
+
+/// The body of a request, with its bytes counted if it is watched.
 #[derive(Debug)]
 pub struct CountedBody<B> {
     inner: B,
-    bytes: Arc<AtomicU64>,
+    bytes: Option<Arc<AtomicU64>>,
 }
 
 /// The body of an answer, told of when it is over if its request is watched.
@@ -57,59 +70,83 @@ pub struct TracedBody<B> {
     told: Option<Box<Told>>,
 }
 
-/// What is known of an answer so far; told when it is dropped.
+/// What is known of a request so far; told when it is dropped.
 #[derive(Debug)]
 struct Told {
-    watched: Watched,
+    tracer: Tracer,
+    asked: AskedFor,
+    head: Parts,
+    client: IpAddr,
+    started: Timestamp,
+    begun: Duration,
+    received_bytes: Arc<AtomicU64>,
     status: u16,
     headers: HeaderMap,
-    first_byte: Duration,
+    first_byte: Option<Duration>,
     sent_bytes: u64,
 }
 
 impl Tracer {
-    /// Tells this board.
+    /// Tells this board and this log.
     #[must_use]
-    pub fn new(board: TraceBoard, clock: Arc<dyn Clock>) -> Self {
-        Self { board, clock }
+    pub fn new(board: TraceBoard, audit: Audit, clock: Arc<dyn Clock>) -> Self {
+        Self { board, audit, clock }
     }
 
-    /// Whether anybody watches.
+    /// Whether requests of S3 are told to anybody.
     #[must_use]
-    pub fn is_watched(&self) -> bool {
-        self.board.is_watched()
+    pub fn watches_s3(&self) -> bool {
+        self.audit.is_on() || self.board.is_watched()
     }
 
-    /// Begins to watch a request whose operation has this name.
+    /// Whether requests of the admin API are told to anybody.
+    #[must_use]
+    pub fn watches_admin(&self) -> bool {
+        self.audit.is_on()
+    }
+
+    /// Begins to watch a request.
     pub fn watch<B>(
         &self,
         request: Request<B>,
         client: IpAddr,
-        name: impl FnOnce(&Parts) -> Option<&'static str>,
+        asked: impl FnOnce(&Parts) -> AskedFor,
     ) -> (Watched, Request<CountedBody<B>>) {
         let (head, body) = request.into_parts();
         let received_bytes = Arc::new(AtomicU64::new(0));
-        let watched = Watched {
+        let told = Told {
             tracer: self.clone(),
-            name: format!("s3.{}", name(&head).unwrap_or("Unknown")),
+            asked: asked(&head),
             head: head.clone(),
             client,
             started: self.clock.now(),
             begun: self.clock.monotonic(),
             received_bytes: Arc::clone(&received_bytes),
+            status: CLIENT_WENT,
+            headers: HeaderMap::new(),
+            first_byte: None,
+            sent_bytes: 0,
         };
-        (watched, Request::from_parts(head, CountedBody { inner: body, bytes: received_bytes }))
+        let body = CountedBody { inner: body, bytes: Some(received_bytes) };
+        (Watched(Box::new(told)), Request::from_parts(head, body))
     }
 }
 
 impl Watched {
     /// The answer, which tells of itself when it is over.
     pub fn answer<B>(self, response: Response<B>) -> Response<TracedBody<B>> {
-        let first_byte = self.tracer.clock.monotonic().saturating_sub(self.begun);
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let told = Box::new(Told { watched: self, status, headers, first_byte, sent_bytes: 0 });
+        let Self(mut told) = self;
+        told.first_byte = Some(told.lasted());
+        told.status = response.status().as_u16();
+        told.headers = response.headers().clone();
         response.map(|inner| TracedBody { inner, told: Some(told) })
     }
+}
+
+/// A request that nobody watches.
+#[must_use]
+pub fn uncounted<B>(request: Request<B>) -> Request<CountedBody<B>> {
+    request.map(|inner| CountedBody { inner, bytes: None })
 }
 
 /// An answer that nobody watches.
@@ -118,25 +155,62 @@ pub fn unwatched<B>(response: Response<B>) -> Response<TracedBody<B>> {
     response.map(|inner| TracedBody { inner, told: None })
 }
 
-impl Drop for Told {
-    fn drop(&mut self) {
-        let Watched { tracer, name, head, client, started, begun, received_bytes } = &self.watched;
-        tracer.board.tell(&TraceCall {
-            name,
-            started: *started,
-            duration: tracer.clock.monotonic().saturating_sub(*begun),
-            first_byte: self.first_byte,
-            method: head.method.as_str(),
-            path: head.uri.path(),
-            query: head.uri.query().unwrap_or_default(),
-            protocol: format!("{:?}", head.version),
-            request_headers: &head.headers,
+impl Told {
+    fn lasted(&self) -> Duration {
+        self.tracer.clock.monotonic().saturating_sub(self.begun)
+    }
+
+    fn tell_board(&self, operation: &str, duration: Duration) {
+        self.tracer.board.tell(&TraceCall {
+            name: &format!("s3.{operation}"),
+            started: self.started,
+            duration,
+            first_byte: self.first_byte.unwrap_or(duration),
+            method: self.head.method.as_str(),
+            path: self.head.uri.path(),
+            query: self.head.uri.query().unwrap_or_default(),
+            protocol: format!("{:?}", self.head.version),
+            request_headers: &self.head.headers,
             response_headers: &self.headers,
             status: self.status,
-            received_bytes: received_bytes.load(Ordering::Relaxed),
+            received_bytes: self.received_bytes.load(Ordering::Relaxed),
             sent_bytes: self.sent_bytes,
-            client: *client,
+            client: self.client,
         });
+    }
+
+    fn record(&self, (name, bucket, object): (&str, &str, &str), duration: Duration) {
+        self.tracer.audit.record(&audit::AuditedRequest {
+            time: self.started,
+            name,
+            bucket,
+            object,
+            status: self.status,
+            received_bytes: self.received_bytes.load(Ordering::Relaxed),
+            sent_bytes: self.sent_bytes,
+            first_byte: self.first_byte.unwrap_or(duration),
+            whole: duration,
+            client: self.client,
+            path: self.head.uri.path(),
+            query: self.head.uri.query().unwrap_or_default(),
+            request_headers: &self.head.headers,
+            response_headers: &self.headers,
+        });
+    }
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        let duration = self.lasted();
+        match &self.asked {
+            AskedFor::S3 { operation, bucket, key } => {
+                if self.tracer.board.is_watched() {
+                    self.tell_board(operation, duration);
+                }
+                self.record((operation, bucket, key), duration);
+            }
+            AskedFor::Admin(route) => self.record((&format!("admin{route}"), "", ""), duration),
+        }
     }
 }
 
@@ -149,7 +223,9 @@ impl<B: Body<Data = Bytes> + Unpin> Body for CountedBody<B> {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let frame = Pin::new(&mut self.inner).poll_frame(context);
-        self.bytes.fetch_add(data_bytes(&frame), Ordering::Relaxed);
+        if let Some(bytes) = &self.bytes {
+            bytes.fetch_add(data_bytes(&frame), Ordering::Relaxed);
+        }
         frame
     }
 

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use admin::{Admin, AdminBody, AdminOptions, Gate, TraceBoard};
+use audit::Audit;
 use blob::{BlobOpenError, BlobOptions, Blobs, DrivePlace, DriveState, SetDrives};
 use bytes::Bytes;
 use env::Env;
 use http::request::Parts;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use iam::{Iam, IamOpenError, IamOptions, RootCredentials};
@@ -31,7 +32,7 @@ use crate::drives::{Drives, DrivesError};
 use crate::health::{self, HealthQuestion, StoreHealth};
 use crate::listener::Respond;
 use crate::memory::MetadataShare;
-use crate::trace::{self, TracedBody, Tracer};
+use crate::trace::{self, AskedFor, TracedBody, Tracer};
 
 /// How often sessions are looked at whose time is over. They end by themselves; this gives their room back.
 const SESSIONS_LOOKED_AT_EVERY: Duration = Duration::from_secs(5 * 60);
@@ -87,6 +88,7 @@ pub struct StorageOptions {
 pub struct Store {
     storage: Storage,
     door: Arc<Door>,
+    audit: Audit,
 }
 
 /// Who answers requests.
@@ -204,7 +206,7 @@ impl Store {
         env: &Env,
         drives: &mut Drives,
         (root, identities): (RootCredentials, IamOptions),
-        front: FrontendOptions,
+        (front, audit): (FrontendOptions, Audit),
         metadata_bytes: u64,
         scrub: ScrubOptions,
         admin: AdminSetup,
@@ -218,7 +220,7 @@ impl Store {
         let frontend = Frontend::new(objects.clone(), Arc::clone(&iam), env.clone(), front);
         let gate = Arc::new(Gate::default());
         let traces = TraceBoard::default();
-        let tracer = Tracer::new(traces.clone(), Arc::clone(&env.clock));
+        let tracer = Tracer::new(traces.clone(), audit.clone(), Arc::clone(&env.clock));
         let admin = Admin::new(AdminOptions {
             objects: objects.clone(),
             iam,
@@ -232,7 +234,7 @@ impl Store {
         });
         let admin = AdminDoor::new(admin, frontend.clone(), domains.clone());
         let door = Arc::new(Door { objects, frontend, admin, gate, tracer, domains });
-        Ok(Store { storage, door })
+        Ok(Store { storage, door, audit })
     }
 
     /// Who answers requests.
@@ -247,9 +249,10 @@ impl Store {
         self.storage.meta.is_read_only()
     }
 
-    /// Stops the workers and closes the drives.
+    /// Stops the workers, closes the drives and ends the audit log.
     pub async fn close(self) {
         self.storage.close().await;
+        self.audit.close().await;
     }
 }
 
@@ -321,9 +324,19 @@ impl Door {
         request: Request<Incoming>,
         peer: Peer,
     ) -> Response<TracedBody<ResponseBody>> {
-        let name = |head: &Parts| self.frontend.operation_name(head);
-        let (watched, request) = self.tracer.watch(request, peer.address, name);
+        let (watched, request) = self.tracer.watch(request, peer.address, |head| asked(&self.frontend, head));
         watched.answer(self.frontend.handle(request, peer).await)
+    }
+
+    async fn respond_admin(&self, request: Request<Incoming>, peer: Peer) -> Response<TracedBody<AdminBody>> {
+        if !self.tracer.watches_admin() {
+            return trace::unwatched(self.admin.answer(trace::uncounted(request), peer).await);
+        }
+        let route = |head: &Parts| {
+            AskedFor::Admin(admin::route_path(&head.method, head.uri.path()).unwrap_or("/unknown"))
+        };
+        let (watched, request) = self.tracer.watch(request, peer.address, route);
+        watched.answer(self.admin.answer(request, peer).await)
     }
 
     async fn health(&self) -> StoreHealth {
@@ -340,8 +353,16 @@ impl Door {
     }
 }
 
+/// What a request of S3 or STS asks for.
+fn asked(frontend: &Frontend, head: &Parts) -> AskedFor {
+    let (operation, bucket, key) = frontend.asked(head);
+    let is_form = head.method == Method::POST && head.uri.path() == "/";
+    let operation = operation.unwrap_or(if is_form { "STS" } else { "Unknown" });
+    AskedFor::S3 { operation, bucket, key }
+}
+
 impl Respond for Door {
-    type Body = Either<TracedBody<ResponseBody>, Either<Full<Bytes>, AdminBody>>;
+    type Body = Either<TracedBody<ResponseBody>, Either<Full<Bytes>, TracedBody<AdminBody>>>;
 
     async fn respond(&self, request: Request<Incoming>, peer: Peer) -> Response<Self::Body> {
         let asked = health::question(request.method(), request.uri(), request.headers(), &self.domains);
@@ -353,12 +374,12 @@ impl Respond for Door {
             return health::answer(question, &health).map(Either::Left).map(Either::Right);
         }
         if self.admin.is_meant(&request) {
-            return Box::pin(self.admin.answer(request, peer)).await.map(Either::Right).map(Either::Right);
+            return Box::pin(self.respond_admin(request, peer)).await.map(Either::Right).map(Either::Right);
         }
         self.gate.pass().await;
-        if self.tracer.is_watched() {
+        if self.tracer.watches_s3() {
             return Box::pin(self.respond_watched(request, peer)).await.map(Either::Left);
         }
-        trace::unwatched(self.frontend.handle(request, peer).await).map(Either::Left)
+        trace::unwatched(self.frontend.handle(trace::uncounted(request), peer).await).map(Either::Left)
     }
 }

@@ -1,6 +1,7 @@
 //! Who sends a request that is for another API behind the same door: the one place outside S3's operations where signatures
 //! are verified, by the very same code.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -59,12 +60,18 @@ impl Frontend {
         Ok(Some(SignedCaller { who: sender.who, secret, body_sha256, source, is_tls: peer.is_tls }))
     }
 
-    /// The operation that a request asks for, by its name in AWS's documentation; none where it is none.
+    /// What a request asks for: the operation by its name in AWS's documentation, none where it is none; the bucket and the
+    /// key, empty where it names none.
     #[must_use]
-    pub fn operation_name(&self, parts: &Parts) -> Option<&'static str> {
-        let query = Query::parse(parts.uri.query()).ok()?;
-        let (target, _) = addressing::target(parts, &query, &self.shared().options.domains).ok()?;
-        route(&parts.method, &target, &query, &parts.headers).ok().map(Operation::name)
+    pub fn asked(&self, parts: &Parts) -> (Option<&'static str>, String, String) {
+        let unknown = || (None, String::new(), String::new());
+        let Ok(query) = Query::parse(parts.uri.query()) else { return unknown() };
+        let Ok((target, _)) = addressing::target(parts, &query, &self.shared().options.domains) else {
+            return unknown();
+        };
+        let operation = route(&parts.method, &target, &query, &parts.headers).ok().map(Operation::name);
+        let text = |text: Option<Cow<'_, str>>| text.map(Cow::into_owned).unwrap_or_default();
+        (operation, text(target.bucket), text(target.key))
     }
 
     /// The headers that every answer has: the next request's ids.

@@ -17,13 +17,14 @@ const OURS: &[(&str, &[&str])] = &[
     ("lanes", &[]),
     ("outbound", &["env"]),
     ("idp", &["model", "env", "iam", "outbound"]),
+    ("audit", &["model", "env", "outbound"]),
     ("s3", &["model", "env", "object", "iam", "lanes"]),
     ("admin", &["model", "env", "object", "iam", "worker", "cluster"]),
     (
         "rustfs",
         &[
-            "model", "env", "cluster", "meta", "blob", "iam", "object", "worker", "outbound", "idp", "s3",
-            "admin",
+            "model", "env", "cluster", "meta", "blob", "iam", "object", "worker", "outbound", "idp", "audit",
+            "s3", "admin",
         ],
     ),
     ("sim", &["model", "env", "cluster", "meta", "blob", "iam", "object", "worker", "s3", "admin", "rustfs"]),
@@ -36,7 +37,7 @@ const OURS: &[(&str, &[&str])] = &[
 const OTHERS: &[(&[&str], &[&str])] = &[
     (
         &["hyper", "hyper-util", "http", "http-body", "http-body-util"],
-        &["s3", "admin", "outbound", "idp", "rustfs", "fuzz"],
+        &["s3", "admin", "outbound", "idp", "audit", "rustfs", "fuzz"],
     ),
     (&["raft", "raft-proto", "protobuf", "redb", "lz4_flex", "quick_cache"], &["meta"]),
     (&["clap", "mimalloc"], &["rustfs", "bench"]),

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::admin::AdminArguments;
 use super::help;
-use super::offline::{InspectArguments, SalvageArguments};
+use super::offline::{AuditCommand, InspectArguments, SalvageArguments};
 
 /// An S3 object store: one binary that keeps objects on the drives of this machine and speaks S3.
 #[derive(Debug, Parser)]
@@ -27,6 +27,9 @@ pub enum ServerCommand {
     /// Looks at drives while no server runs on them: says what is wrong and what to do; writes nothing
     #[command(after_help = help::INSPECT)]
     Inspect(InspectArguments),
+    /// Looks at audit logs
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Rebuilds lost metadata from the shards: says what would come back, and does it with --write
     #[command(after_help = help::SALVAGE)]
     Salvage(SalvageArguments),

@@ -23,6 +23,9 @@ Every flag has a variable, named beside it; the flag counts where both are given
   RUSTFS_SERVER_MTLS_ENABLE       whether clients show certificates: off, optional, required [default: off]
   RUSTFS_TLS_CLIENT_CA            the authorities that sign those [default: client_ca.crt, ca.crt or CAs/ of --tls-path]
   RUSTFS_TLS_RELOAD_INTERVAL      how often certificates are looked at [default: 5s]; RUSTFS_TLS_RELOAD_ENABLE=false: at SIGHUP only
+  RUSTFS_AUDIT_FILE_PATH          a folder for the audit log; also RUSTFS_AUDIT_FILE_SIZE [64MiB], RUSTFS_AUDIT_FILE_COUNT [16]
+  MINIO_AUDIT_WEBHOOK_ENABLE_<name>, MINIO_AUDIT_WEBHOOK_ENDPOINT_<name>, MINIO_AUDIT_WEBHOOK_AUTH_TOKEN_<name>
+                                  where entries of the audit log are posted to; also with RUSTFS_ in front
   RUSTFS_TRUSTED_PROXY_NETWORKS   proxies whose X-Forwarded-Host is believed [default: 127.0.0.0/8,::1]
   RUSTFS_LOG_LEVEL, RUST_LOG      what is logged to stderr: error, warn, info, debug or trace [default: info]
   RUSTFS_LOG_JSON                 true: the log is JSON, a line each
@@ -40,6 +43,14 @@ Examples:
   rustfs inspect --json /mnt/disk{1...4}
 
 Stop the server first. Ends with 0 where the drives are sound, 1 where something was found, 2 where they could not be looked at.";
+
+/// After `rustfs audit verify --help`.
+pub(super) const AUDIT_VERIFY: &str = "\
+  rustfs audit verify /var/log/rustfs/audit             the folder: also finds an end that was cut off
+  rustfs audit verify audit-0000*.jsonl                 some files
+  rustfs audit verify --last <hash> /var/log/rustfs/audit
+
+Ends with 0 where the log is whole, 1 where a line is wrong (the first one is named), 2 where it could not be read.";
 
 /// After `rustfs salvage --help`.
 pub(super) const SALVAGE: &str = "\

@@ -11,7 +11,7 @@ pub use admin::{
     KeyCommand, NewSecretArguments, PolicyCommand, ServiceAction, UserCommand, WhyArguments,
 };
 pub use arguments::{CommandLine, ServerArguments, ServerCommand};
-pub use offline::{InspectArguments, SalvageArguments};
+pub use offline::{AuditCommand, AuditVerifyArguments, InspectArguments, SalvageArguments};
 
 use std::ffi::OsString;
 
@@ -32,6 +32,8 @@ pub enum Asked {
     Serve(Box<ServerArguments>),
     /// To look at drives.
     Inspect(InspectArguments),
+    /// Whether an audit log is whole.
+    AuditVerify(AuditVerifyArguments),
     /// To rebuild lost metadata.
     Salvage(SalvageArguments),
     /// To ask a running server.
@@ -55,6 +57,9 @@ pub fn read(words: Vec<OsString>) -> Asked {
     match CommandLine::read(words) {
         Ok(CommandLine { command: ServerCommand::Server(arguments) }) => Asked::Serve(arguments),
         Ok(CommandLine { command: ServerCommand::Inspect(arguments) }) => Asked::Inspect(arguments),
+        Ok(CommandLine { command: ServerCommand::Audit(AuditCommand::Verify(arguments)) }) => {
+            Asked::AuditVerify(arguments)
+        }
         Ok(CommandLine { command: ServerCommand::Salvage(arguments) }) => Asked::Salvage(arguments),
         Ok(CommandLine { command: ServerCommand::Admin(arguments) }) => Asked::Admin(arguments),
         Err(error) => Asked::Say { text: error.render().to_string(), mistake: error.use_stderr() },
@@ -70,7 +75,7 @@ fn with_command(words: Vec<OsString>) -> Result<Vec<OsString>, String> {
             "error: `rustfs {first}` is not available yet. A folder of that name is given as ./{first}\n"
         ));
     }
-    if ["server", "inspect", "salvage", "admin", "help", "--help", "-h", "--version", "-V"]
+    if ["server", "inspect", "salvage", "admin", "audit", "help", "--help", "-h", "--version", "-V"]
         .contains(&first.as_str())
     {
         return Ok(words);
@@ -123,8 +128,12 @@ mod tests {
             panic!("no salvage")
         };
         assert_eq!((salvage.volumes.len(), salvage.write, salvage.replace_metadata), (2, true, true));
+        let Asked::AuditVerify(verify) = asked("audit verify --json --last ab /a /b") else {
+            panic!("no verify")
+        };
+        assert_eq!((verify.files.len(), verify.last.as_deref(), verify.json), (2, Some("ab"), true));
         // Without a drive there is nothing to look at, and metadata is only replaced by what is written.
-        for line in ["inspect", "salvage", "salvage --replace-metadata /d1"] {
+        for line in ["inspect", "salvage", "salvage --replace-metadata /d1", "audit", "audit verify"] {
             assert!(matches!(asked(line), Asked::Say { mistake: true, .. }), "{line}");
         }
     }

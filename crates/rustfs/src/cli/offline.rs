@@ -1,6 +1,10 @@
 //! The flags of the commands that look at drives while no server runs on them.
 
-use clap::Args;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::help;
 
 /// What `rustfs inspect` takes.
 #[derive(Args, Clone, Debug, Default)]
@@ -10,6 +14,30 @@ pub struct InspectArguments {
     pub volumes: Vec<String>,
 
     /// Say everything as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What `rustfs audit` is asked.
+#[derive(Clone, Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Says whether an audit log is whole: nothing changed, nothing removed, nothing moved
+    #[command(after_help = help::AUDIT_VERIFY)]
+    Verify(AuditVerifyArguments),
+}
+
+/// What `rustfs audit verify` takes.
+#[derive(Args, Clone, Debug, Default)]
+pub struct AuditVerifyArguments {
+    /// The folder of the log, or some of its files
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+
+    /// The hash that the last entry has to have
+    #[arg(long, value_name = "HASH")]
+    pub last: Option<String>,
+
+    /// Say it as JSON
     #[arg(long)]
     pub json: bool,
 }

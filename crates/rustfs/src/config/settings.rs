@@ -9,8 +9,8 @@ use super::ConfigError;
 pub struct Surroundings<'a> {
     /// A variable of the environment.
     pub variable: &'a dyn Fn(&str) -> Option<String>,
-    /// The names of all variables.
-    pub names: &'a dyn Fn() -> Vec<String>,
+    /// The names of all variables: some settings come in groups that end in a name of the operator's.
+    pub names: Vec<String>,
     /// The text of a file.
     pub file: &'a dyn Fn(&Path) -> io::Result<String>,
     /// Where relative paths begin, or why that is not known.

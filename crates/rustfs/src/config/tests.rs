@@ -19,7 +19,7 @@ fn config(line: &str, variables: &[(&str, &str)]) -> Result<Config, ConfigError>
     };
     let around = Surroundings {
         variable: &|name| set.get(name).cloned(),
-        names: &|| set.keys().cloned().collect(),
+        names: set.keys().cloned().collect(),
         file: &|path: &Path| {
             let text = set.get(&format!("file:{}", path.display()));
             text.cloned().ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))

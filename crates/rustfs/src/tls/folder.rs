@@ -128,18 +128,20 @@ async fn client_authorities(disk: &dyn Disk, options: &TlsOptions) -> Result<Vec
             return Ok(vec![file]);
         }
     }
-    let files = folder_of_authorities(disk, &options.folder.join(AUTHORITIES_FOLDER)).await?;
+    let files = all_authorities(disk, &options.folder).await?;
     match files.is_empty() {
         true => Err(TlsError::NoAuthorities { folder: options.folder.clone() }),
         false => Ok(files),
     }
 }
 
-async fn folder_of_authorities(disk: &dyn Disk, folder: &Path) -> Result<Vec<PemFile>, TlsError> {
+/// All files of the folder of authorities; none where there is none.
+pub(super) async fn all_authorities(disk: &dyn Disk, folder: &Path) -> Result<Vec<PemFile>, TlsError> {
+    let folder = &folder.join(AUTHORITIES_FOLDER);
     let entries = match disk.list(folder).await {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(source) => return Err(TlsError::Folder { path: folder.to_owned(), source }),
+        Err(source) => return Err(TlsError::Folder { path: folder.clone(), source }),
     };
     let mut files = Vec::new();
     for entry in entries.into_iter().filter(|entry| !entry.is_directory && !entry.name.starts_with('.')) {

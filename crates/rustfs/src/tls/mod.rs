@@ -25,6 +25,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use env::Env;
 use parking_lot::RwLock;
 use rustls::crypto::{CryptoProvider, ring};
@@ -127,6 +128,15 @@ impl Serving {
         let config = config(files, &pairs, clients, &provider)?;
         Ok(Self { config: Arc::new(config), pairs, digest: files.digest() })
     }
+}
+
+/// The authorities that the folder vouches for: those in `CAs/`, each file in PEM.
+///
+/// # Errors
+/// Where one can't be read.
+pub async fn authorities(env: &Env, options: &TlsOptions) -> Result<Vec<Bytes>, TlsError> {
+    let files = folder::all_authorities(&*env.disk, &options.folder).await?;
+    Ok(files.into_iter().map(|file| file.text).collect())
 }
 
 fn config(
