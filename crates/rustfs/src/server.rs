@@ -102,7 +102,7 @@ fn ask_server(runtime: &Runtime, arguments: &AdminArguments) -> Said {
     let line = |path: &Path| inputs.line(path);
     let text = |path: &Path| inputs.text(path);
     let here = std::env::current_dir().map_err(|error| error.to_string());
-    let settings = Surroundings { variable: &variable, file: &line, here };
+    let settings = Surroundings { variable: &variable, names: names_of_variables(), file: &line, here };
     client::run(runtime, arguments, &ClientSurroundings { settings, text: &text })
 }
 

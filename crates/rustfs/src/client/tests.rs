@@ -15,7 +15,7 @@ fn said(line: &str, variables: &[(&str, &str)]) -> Said {
         Some("secret") => Ok("users-secret\n".to_owned()),
         _ => Err(io::Error::from(io::ErrorKind::NotFound)),
     };
-    let settings = Surroundings { variable: &variable, file: &file, here: Ok("/".into()) };
+    let settings = Surroundings { variable: &variable, names: Vec::new(), file: &file, here: Ok("/".into()) };
     let around = ClientSurroundings { settings, text: &file };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(1).build().unwrap();
     run(&runtime, &arguments, &around)

@@ -64,11 +64,7 @@ fn names(around: &Surroundings<'_>, key: &str) -> BTreeSet<String> {
             None => rest.is_empty().then(String::new),
         }
     };
-    (around.names)()
-        .iter()
-        .filter(|variable| around.set(variable).is_some())
-        .filter_map(|it| name(it))
-        .collect()
+    around.names.iter().filter(|variable| around.set(variable).is_some()).filter_map(|it| name(it)).collect()
 }
 
 fn suffix(name: &str) -> String {
@@ -227,7 +223,7 @@ mod tests {
             variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let around = Surroundings {
             variable: &|name| set.get(name).cloned(),
-            names: &|| set.keys().cloned().collect(),
+            names: set.keys().cloned().collect(),
             file: &|_| Err(std::io::ErrorKind::NotFound.into()),
             here: Ok("/".into()),
         };
