@@ -229,5 +229,28 @@ def test_a_form_in_the_query_is_taken_as_older_tools_send_it(store, provider):
     assert query["WebIdentityToken"] not in store.output()
 
 
+def test_mc_shows_the_provider_and_is_told_where_it_is_set(store, provider, tmp_path):
+    from harness.mc import Mc
+
+    mc = Mc(store, tmp_path / "mc")
+    assert json.loads(mc.text("idp", "openid", "ls", "rustfs")) == [{"type": "openid", "name": "_", "enabled": True}]
+    shown = mc.one("idp", "openid", "info", "rustfs")
+    pairs = {row["key"]: row["value"] for row in shown["info"]}
+    assert (pairs["client_id"], pairs["config_url"]) == ("store", provider.config_url)
+    assert provider.client["client_secret"] not in str(shown)
+    code, message = mc.fails("idp", "openid", "add", "rustfs", "other", "client_id=x", "config_url=http://127.0.0.1:1/x")
+    assert code == "NotImplemented" and "RUSTFS_IDENTITY_OPENID_" in message
+
+
+def test_sessions_of_somebody_are_ended_by_the_administrator(store, provider):
+    from harness.admin import request
+
+    alice, bob = (s3_of(store, assume(store, provider.id_token(who))) for who in ["alice", "bob"])
+    answer = request(store, "POST", "/minio/admin/v3/revoke-tokens/openid?user=alice")
+    assert answer.status_code == 204, answer.text
+    assert code_of(lambda: alice.put_object(Bucket="homes", Key="alice/a", Body=b"a")) == "InvalidAccessKeyId"
+    bob.put_object(Bucket="homes", Key="bob/a", Body=b"a")
+
+
 def test_without_a_provider_it_is_said_that_there_is_none(server):
     assert refused(server, "a.b.c") == "InvalidIdentityToken"

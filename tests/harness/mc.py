@@ -56,6 +56,12 @@ class Mc:
         assert done.returncode == 0 and not problems, f"mc {' '.join(words)}: {done.stdout}{done.stderr}"
         return answers
 
+    def text(self, *words: str) -> str:
+        """What a command that works prints: for those that print a list."""
+        done = self._run(words, None)
+        assert done.returncode == 0, f"mc {' '.join(words)}: {done.stdout}{done.stderr}"
+        return done.stdout
+
     def one(self, *words: str, input: str | None = None) -> dict:
         """The only document that a command prints."""
         answers = self.run(*words, input=input)

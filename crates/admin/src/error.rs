@@ -58,6 +58,7 @@ admin_error_codes! {
     NoSuchGroup = "XMinioAdminNoSuchGroup", 404;
     NoSuchKey = "NoSuchKey", 404;
     NoSuchPolicy = "XMinioAdminNoSuchPolicy", 404;
+    NoSuchProvider = "XMinioAdminNoSuchConfigTarget", 404;
     NoSuchUser = "XMinioAdminNoSuchUser", 404;
     NotImplemented = "NotImplemented", 501;
     PolicyChangeAlreadyApplied = "XMinioAdminPolicyChangeAlreadyApplied", 400;

@@ -19,6 +19,21 @@ pub struct ServerFacts {
     pub started: Duration,
     /// How it was set up.
     pub settings: Vec<Setting>,
+    /// Who vouches for those without keys.
+    pub identity_providers: Vec<ProviderFacts>,
+}
+
+/// An identity provider, as the server was started with it. Never a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProviderFacts {
+    /// madmin's name of its kind: `openid`.
+    pub kind: &'static str,
+    /// What tells it from others of its kind; empty for the one without a name.
+    pub name: String,
+    /// The role by which clients choose it; empty where it has none.
+    pub role_arn: String,
+    /// Keys and values, by madmin's names.
+    pub settings: Vec<(&'static str, String)>,
 }
 
 /// A setting, as the server was started with it. Never a secret.

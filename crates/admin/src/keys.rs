@@ -180,16 +180,20 @@ pub(crate) fn list_bulk(call: &Call<'_>) -> Result<Answer, AdminError> {
     Answer::json(&all)
 }
 
-/// Ends the sessions of a user.
+/// Ends the sessions of a user, or of somebody at an identity provider.
 pub(crate) async fn revoke(call: &Call<'_>) -> Result<Answer, AdminError> {
-    if call.name("provider") != "builtin" {
-        return Err(AdminError::later("the revocation of tokens of external identity providers"));
-    }
     if call.query.get("tokenRevokeType").is_some_and(|kind| !kind.is_empty()) {
         let message = "Tokens have no types here: revoke all of a user (--all).";
         return Err(AdminError::argument(message));
     }
-    let holder = holder(call, call.query.get("user").unwrap_or_default());
+    let user = call.query.get("user").unwrap_or_default();
+    let holder = match call.name("provider") {
+        "builtin" => holder(call, user),
+        provider => KeyHolder::Federated {
+            provider: provider.to_owned(),
+            subject: call.query.need("user")?.to_owned(),
+        },
+    };
     change_of(call, &holder, Action::AdminRemoveServiceAccount)?;
     call.shared.iam.revoke_sessions(call.account(), &holder).await?;
     Ok(Answer::NoContent)
@@ -274,12 +278,12 @@ fn change_of(call: &Call<'_>, holder: &KeyHolder, action: Action) -> Result<(), 
     call.asker.ask(action).map(|_authorized| ())
 }
 
-/// The name of a holder, as madmin has it.
+/// The name of a holder, as madmin has it. No user's has a slash, so that nobody at a provider passes for a user.
 fn shown(call: &Call<'_>, holder: &KeyHolder) -> String {
     match holder {
         KeyHolder::Owner => call.shared.iam.root_access_key().to_owned(),
         KeyHolder::User(name) => name.clone(),
-        KeyHolder::Federated { subject, .. } => subject.clone(),
+        KeyHolder::Federated { provider, subject } => format!("{provider}/{subject}"),
     }
 }
 

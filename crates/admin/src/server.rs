@@ -26,7 +26,7 @@ use crate::route::{self, Dialect, Operation};
 use crate::trace::TraceBoard;
 use crate::wire::{self, Algorithm, PayloadError};
 use crate::{
-    account, config, heal, iam_transfer, info, kms, locks, log, metrics, quota, service, speedtest, trace,
+    account, config, heal, iam_transfer, identity_providers, info, kms, locks, log, metrics, quota, service, speedtest, trace,
 };
 use crate::{attachments, groups, keys, policies, usage, users, why};
 
@@ -314,6 +314,9 @@ async fn dispatch(call: &Call<'_>, body: &mut RequestBody) -> Result<Answer, Adm
         O::GetQuota => Box::pin(quota::quota(call)).await,
         O::Group => groups::group(call),
         O::Groups => groups::groups(call),
+        O::IdentityProvider => identity_providers::info(call),
+        O::IdentityProviders => identity_providers::list(call),
+        O::SetIdentityProvider => identity_providers::set(call),
         O::Info => Box::pin(info::info(call)).await,
         O::KmsStatus => kms::status(),
         O::ListAccessKeys => keys::list_bulk(call),

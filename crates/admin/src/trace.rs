@@ -44,8 +44,15 @@ const SECRET_HEADERS: [&str; 9] = [
     "x-minio-admin-token",
 ];
 /// The same in URLs.
-const SECRET_PARAMETERS: [&str; 6] =
-    ["X-Amz-Signature", "X-Amz-Security-Token", "Signature", "LDAPPassword", "WebIdentityToken", "Token"];
+const SECRET_PARAMETERS: [&str; 7] = [
+    "X-Amz-Signature",
+    "X-Amz-Security-Token",
+    "Signature",
+    "LDAPPassword",
+    "WebIdentityToken",
+    "WebIdentityAccessToken",
+    "Token",
+];
 
 /// An S3 request that was answered.
 #[derive(Debug)]

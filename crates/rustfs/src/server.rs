@@ -301,6 +301,7 @@ fn admin_setup(
             domains: config.domains.clone(),
             started: env.clock.monotonic(),
             settings: config.settings(),
+            identity_providers: config.identity.facts(),
         },
         logs,
         orders: orders.clone(),

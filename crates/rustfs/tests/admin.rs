@@ -173,6 +173,12 @@ fn on_door(test: impl AsyncFnOnce(Client)) {
                 domains: Vec::new(),
                 started: Duration::ZERO,
                 settings: Vec::new(),
+                identity_providers: vec![admin::ProviderFacts {
+                    kind: "openid",
+                    name: String::new(),
+                    role_arn: "arn:minio:iam:::role/a".to_owned(),
+                    settings: vec![("client_id", "store".to_owned())],
+                }],
             },
             control: Arc::clone(&told) as Arc<dyn Control>,
             gate: Arc::clone(&gate),
@@ -333,5 +339,61 @@ fn a_bucket_in_the_host_has_keys_of_any_name() {
         };
         assert!(client.door.is_meant(&request("s3.example.com")));
         assert!(!client.door.is_meant(&request("photos.s3.example.com")));
+    });
+}
+
+#[test]
+fn identity_providers_are_shown_without_secrets_and_set_elsewhere() {
+    on_door(async |client| {
+        let uri = |rest: &str| format!("/rustfs/admin/v3/idp-config/{rest}");
+        let (status, list) = client.send(Signed::Root, "GET", &uri("openid"), &[], b"").await;
+        assert_eq!(
+            (status, &list[0]["name"], &list[0]["enabled"]),
+            (200, &"_".into(), &true.into()),
+            "{list}"
+        );
+        assert_eq!(list[0]["roleARN"], "arn:minio:iam:::role/a");
+        let (status, list) = client.send(Signed::Root, "GET", &uri("ldap"), &[], b"").await;
+        assert_eq!((status, list), (200, serde_json::json!([])));
+        let (_, shown) = client.send(Signed::Root, "GET", &uri("openid/_"), &[], b"").await;
+        assert_eq!(
+            (&shown["info"][0]["key"], &shown["info"][0]["value"]),
+            (&"client_id".into(), &"store".into())
+        );
+        for (method, rest, expected) in [
+            ("GET", "openid/other", refused(404, "XMinioAdminNoSuchConfigTarget")),
+            ("GET", "saml", refused(400, "InvalidArgument")),
+            ("PUT", "openid/_", refused(501, "NotImplemented")),
+            ("DELETE", "openid/_", refused(501, "NotImplemented")),
+        ] {
+            assert_eq!(client.code(Signed::Root, method, &uri(rest)).await, expected, "{method} {rest}");
+        }
+    });
+}
+
+#[test]
+fn sessions_of_a_provider_are_ended_by_who_may() {
+    on_door(async |client| {
+        client.iam.put_user(AccountId::ROOT, "nobody-special", Some(USER_SECRET), None).await.unwrap();
+        let session = async |provider: &str| {
+            let who = iam::Federated {
+                account: AccountId::ROOT,
+                provider: provider.to_owned(),
+                subject: "alice".to_owned(),
+                policies: vec!["readonly".to_owned()],
+                claims: Vec::new(),
+                expires: None,
+            };
+            client.iam.assume_federated(who, iam::SessionWish::default()).await.unwrap().access_key
+        };
+        let (ours, others) = (session("openid").await, session("openid:STAFF").await);
+        let uri = "/rustfs/admin/v3/revoke-tokens/openid?user=alice";
+        assert_eq!(client.code(Signed::User, "POST", uri).await, refused(403, "AccessDenied"));
+        let nobody = "/rustfs/admin/v3/revoke-tokens/openid";
+        assert_eq!(client.code(Signed::Root, "POST", nobody).await, refused(400, "InvalidArgument"));
+        assert!(client.iam.find(&ours).is_some());
+        let (status, _) = client.send(Signed::Root, "POST", uri, &[], b"").await;
+        assert_eq!(status, 204);
+        assert!(client.iam.find(&ours).is_none() && client.iam.find(&others).is_some());
     });
 }

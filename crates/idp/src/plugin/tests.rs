@@ -10,7 +10,7 @@ use crate::web::WebFault;
 /// A hook that answers this, and what it was asked.
 struct FakeHook {
     answer: Option<(u16, String)>,
-    asked: Mutex<Vec<(String, Option<String>)>>,
+    asked: Mutex<Vec<Question>>,
 }
 
 impl Web for FakeHook {
@@ -38,11 +38,11 @@ fn options() -> PluginOptions {
     }
 }
 
+/// An address that was asked, and what was sent as `Authorization`.
+type Question = (String, Option<String>);
+
 /// What becomes of a token that the hook answers like this, and what it was asked.
-fn vouch(
-    token: &str,
-    answer: Option<(u16, &str)>,
-) -> (Result<Federated, ProviderFault>, Vec<(String, Option<String>)>) {
+fn vouch(token: &str, answer: Option<(u16, &str)>) -> (Result<Federated, ProviderFault>, Vec<Question>) {
     let run = async |env: env::Env| {
         let answer = answer.map(|(status, body)| (status, body.to_owned()));
         let hook = Arc::new(FakeHook { answer, asked: Mutex::default() });

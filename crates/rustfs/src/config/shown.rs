@@ -1,8 +1,9 @@
 //! The settings as `mc admin config get` shows them. No secret is among them.
 
-use admin::Setting;
+use admin::{ProviderFacts, Setting};
+use idp::OpenIdOptions;
 
-use super::Config;
+use super::{Config, IdentityConfig};
 
 impl Config {
     /// What was set, or holds where nothing was, group by group.
@@ -49,4 +50,28 @@ impl Config {
             row("region", "name", self.region.clone(), "RUSTFS_REGION", "the region that clients are told"),
         ]
     }
+}
+
+impl IdentityConfig {
+    /// The providers as `mc idp` shows them.
+    #[must_use]
+    pub fn facts(&self) -> Vec<ProviderFacts> {
+        self.openid.iter().map(openid).collect()
+    }
+}
+
+fn openid(options: &OpenIdOptions) -> ProviderFacts {
+    let on_off = if options.asks_user_info { "on" } else { "off" };
+    let mut settings = vec![
+        ("enable", "on".to_owned()),
+        ("config_url", options.config_url.clone()),
+        ("client_id", options.client_id.clone()),
+        ("claim_userinfo", on_off.to_owned()),
+    ];
+    settings.push(match &options.role_policies {
+        Some(policies) => ("role_policy", policies.join(",")),
+        None => ("claim_name", options.claim_name.clone()),
+    });
+    let role_arn = options.role_arn().unwrap_or_default();
+    ProviderFacts { kind: "openid", name: options.name.clone(), role_arn, settings }
 }
