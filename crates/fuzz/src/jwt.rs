@@ -4,15 +4,26 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use idp::jwt::{Audience, Claims, KEYS_MAX, KeySet, TOKEN_BYTES_MAX, Token, TokenFault};
+use idp::jwt::{Audience, Claims, JwtFault, KEYS_MAX, KeySet, TOKEN_BYTES_MAX, Token};
 use model::time::Timestamp;
 
+/// The modulus of the example of RFC 7517.
+const MODULUS: &str = "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjB\
+    ZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8\
+    KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_\
+    xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw";
+
 /// Public keys of every type, as a provider publishes them: those of the examples of RFC 7517 and 8037.
-const KEYS: &[u8] = br#"{"keys":[
-{"kty":"OKP","crv":"Ed25519","kid":"ed","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},
-{"kty":"EC","crv":"P-256","kid":"p256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
-"y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"},
-{"kty":"RSA","kid":"rsa","e":"AQAB","n":"0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw"}]}"#;
+fn published() -> KeySet {
+    let text = format!(
+        r#"{{"keys":[
+        {{"kty":"OKP","crv":"Ed25519","kid":"ed","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}},
+        {{"kty":"EC","crv":"P-256","kid":"p256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+        "y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}},
+        {{"kty":"RSA","kid":"rsa","e":"AQAB","n":"{MODULUS}"}}]}}"#
+    );
+    KeySet::read(text.as_bytes()).unwrap_or_default()
+}
 
 /// See the module.
 pub fn run(data: &[u8]) {
@@ -30,7 +41,7 @@ fn token(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let parsed = Token::parse(text);
     if text.len() > TOKEN_BYTES_MAX {
-        assert_eq!(parsed.err(), Some(TokenFault::TooLong));
+        assert_eq!(parsed.err(), Some(JwtFault::TooLong));
         return;
     }
     if let Ok(token) = parsed {
@@ -49,11 +60,11 @@ fn signed(data: &[u8]) {
 }
 
 fn refused(token: &Token<'_>) {
-    let keys = KeySet::read(KEYS).unwrap_or_default();
+    let keys = published();
     assert_eq!(keys.len(), 3, "the keys of this target are keys");
     let wanted = Audience { issuer: "i", client_id: "c" };
     let verified = token.verify(&keys, &wanted, Timestamp::ZERO);
-    assert!(matches!(verified, Err(TokenFault::NoKey | TokenFault::Signature)), "{verified:?}");
+    assert!(matches!(verified, Err(JwtFault::NoKey | JwtFault::Signature)), "{verified:?}");
 }
 
 /// Any text as a set of keys.

@@ -13,14 +13,14 @@ mod keys;
 pub(crate) mod tests;
 
 pub use claims::{Audience, Claims};
-pub use jws::{Algorithm, TOKEN_BYTES_MAX, Token};
+pub use jws::{SigningAlgorithm, TOKEN_BYTES_MAX, Token};
 pub use keys::{KEYS_MAX, KeySet};
 
 use thiserror::Error;
 
 /// Why a token is not believed. `Display` is for who sent it; it holds nothing of the token.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum TokenFault {
+pub enum JwtFault {
     /// It is longer than it may be.
     #[error("the token is longer than 16384 bytes")]
     TooLong,

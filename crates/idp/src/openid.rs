@@ -18,7 +18,7 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tracing::{info, warn};
 
-use crate::jwt::{Audience, Claims, KeySet, Token, TokenFault};
+use crate::jwt::{Audience, Claims, JwtFault, KeySet, Token};
 use crate::role::role_arn;
 use crate::web::{Web, WebFault};
 use discovery::Discovery;
@@ -221,9 +221,9 @@ impl std::fmt::Debug for OpenIdProvider {
     }
 }
 
-fn refused(fault: TokenFault) -> ProviderFault {
+fn refused(fault: JwtFault) -> ProviderFault {
     match fault {
-        TokenFault::Expired => ProviderFault::Expired,
+        JwtFault::Expired => ProviderFault::Expired,
         other => ProviderFault::invalid(other.to_string()),
     }
 }

@@ -7,7 +7,7 @@ use model::time::Timestamp;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::Value;
 
-use super::TokenFault;
+use super::JwtFault;
 
 /// How far the clock of a provider may be ahead of this server's.
 const SKEW: Duration = Duration::from_secs(60);
@@ -35,37 +35,37 @@ impl Claims {
     ///
     /// # Errors
     /// Where it is no object, or a name stands twice in it: readers differ in which one they take.
-    pub fn read(payload: &[u8]) -> Result<Self, TokenFault> {
-        serde_json::from_slice(payload).map_err(|_| TokenFault::Malformed("its payload is no JSON of claims"))
+    pub fn read(payload: &[u8]) -> Result<Self, JwtFault> {
+        serde_json::from_slice(payload).map_err(|_| JwtFault::Malformed("its payload is no JSON of claims"))
     }
 
     /// Whether it was made by this provider, for this client, and for now.
-    pub(crate) fn check(&self, wanted: &Audience<'_>, now: Timestamp) -> Result<(), TokenFault> {
+    pub(crate) fn check(&self, wanted: &Audience<'_>, now: Timestamp) -> Result<(), JwtFault> {
         if self.text("iss") != Some(wanted.issuer) {
-            return Err(TokenFault::Issuer);
+            return Err(JwtFault::Issuer);
         }
         if !self.is_for(wanted.client_id) {
-            return Err(TokenFault::Audience);
+            return Err(JwtFault::Audience);
         }
         if self.subject().is_none_or(str::is_empty) {
-            return Err(TokenFault::Claim("sub"));
+            return Err(JwtFault::Claim("sub"));
         }
         // Tokens of a logout have the same issuer, audience and subject as those of a login.
         if self.all.contains_key("events") {
-            return Err(TokenFault::Malformed("it tells of an event, and of no login"));
+            return Err(JwtFault::Malformed("it tells of an event, and of no login"));
         }
         self.check_times(now)
     }
 
     /// Its end counts to the second, since a session may not outlive it; what begins may be ahead by the skew.
-    fn check_times(&self, now: Timestamp) -> Result<(), TokenFault> {
+    fn check_times(&self, now: Timestamp) -> Result<(), JwtFault> {
         if self.expires()? <= now {
-            return Err(TokenFault::Expired);
+            return Err(JwtFault::Expired);
         }
         let latest = Timestamp::from_millis(now.millis().saturating_add(SKEW.as_millis() as u64));
         for name in ["nbf", "iat"] {
             if self.time(name)?.is_some_and(|begin| begin > latest) {
-                return Err(TokenFault::NotYet);
+                return Err(JwtFault::NotYet);
             }
         }
         Ok(())
@@ -92,8 +92,8 @@ impl Claims {
     ///
     /// # Errors
     /// Where it does not say.
-    pub fn expires(&self) -> Result<Timestamp, TokenFault> {
-        self.time("exp")?.ok_or(TokenFault::Claim("exp"))
+    pub fn expires(&self) -> Result<Timestamp, JwtFault> {
+        self.time("exp")?.ok_or(JwtFault::Claim("exp"))
     }
 
     /// The texts of a claim that lists names: a list, or one text with commas.
@@ -120,9 +120,9 @@ impl Claims {
     ///
     /// # Errors
     /// Where it is about somebody else: "the sub Claim in the UserInfo Response MUST be verified to exactly match".
-    pub fn add(&mut self, others: Claims) -> Result<(), TokenFault> {
+    pub fn add(&mut self, others: Claims) -> Result<(), JwtFault> {
         if others.subject() != self.subject() {
-            return Err(TokenFault::Claim("sub"));
+            return Err(JwtFault::Claim("sub"));
         }
         for (name, value) in others.all {
             self.all.entry(name).or_insert(value);
@@ -135,11 +135,11 @@ impl Claims {
     }
 
     /// A number of seconds since 1970, with a fraction or without.
-    fn time(&self, name: &'static str) -> Result<Option<Timestamp>, TokenFault> {
+    fn time(&self, name: &'static str) -> Result<Option<Timestamp>, JwtFault> {
         let Some(value) = self.all.get(name) else { return Ok(None) };
         let seconds = value.as_u64().or_else(|| whole_seconds(value.as_f64()?));
         let millis = seconds.and_then(|seconds| seconds.checked_mul(1000));
-        millis.map(|millis| Some(Timestamp::from_millis(millis))).ok_or(TokenFault::Claim(name))
+        millis.map(|millis| Some(Timestamp::from_millis(millis))).ok_or(JwtFault::Claim(name))
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::claims::Claims;
 use super::keys::KeySet;
-use super::{Audience, TokenFault};
+use super::{Audience, JwtFault};
 use model::time::Timestamp;
 
 /// A token is no longer than this. Those of large directories, with hundreds of groups, have 12 KiB.
@@ -18,7 +18,7 @@ const KEY_ID_BYTES_MAX: usize = 512;
 /// How a token is signed: what is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names of RFC 7518 and 8037")]
-pub enum Algorithm {
+pub enum SigningAlgorithm {
     Rs256,
     Rs384,
     Rs512,
@@ -30,7 +30,7 @@ pub enum Algorithm {
     EdDsa,
 }
 
-impl Algorithm {
+impl SigningAlgorithm {
     /// Each with its name.
     pub const ALL: &'static [(&'static str, Self)] = &[
         ("RS256", Self::Rs256),
@@ -71,7 +71,7 @@ struct Header {
 
 /// A token of which nothing is believed yet.
 pub struct Token<'t> {
-    algorithm: Algorithm,
+    algorithm: SigningAlgorithm,
     key_id: Option<String>,
     /// What the signature is over.
     signed: &'t str,
@@ -84,25 +84,25 @@ impl<'t> Token<'t> {
     ///
     /// # Errors
     /// Where it is none, or is signed in a way that is not taken.
-    pub fn parse(text: &'t str) -> Result<Self, TokenFault> {
+    pub fn parse(text: &'t str) -> Result<Self, JwtFault> {
         if text.len() > TOKEN_BYTES_MAX {
-            return Err(TokenFault::TooLong);
+            return Err(JwtFault::TooLong);
         }
-        let malformed = || TokenFault::Malformed("it has not three parts with dots between them");
+        let malformed = || JwtFault::Malformed("it has not three parts with dots between them");
         let (signed, signature) = text.rsplit_once('.').ok_or_else(malformed)?;
         let (header, payload) = signed.split_once('.').ok_or_else(malformed)?;
         if payload.contains('.') {
             return Err(malformed());
         }
         let header = read_header(header)?;
-        let algorithm = Algorithm::of_name(&header.alg).ok_or(TokenFault::Algorithm)?;
+        let algorithm = SigningAlgorithm::of_name(&header.alg).ok_or(JwtFault::Algorithm)?;
         let (payload, signature) = (decode(payload)?, decode(signature)?);
         Ok(Self { algorithm, key_id: header.kid, signed, payload, signature })
     }
 
     /// How it says that it is signed.
     #[must_use]
-    pub fn algorithm(&self) -> Algorithm {
+    pub fn algorithm(&self) -> SigningAlgorithm {
         self.algorithm
     }
 
@@ -116,10 +116,10 @@ impl<'t> Token<'t> {
     ///
     /// # Errors
     /// Where something is not.
-    pub fn verify(&self, keys: &KeySet, wanted: &Audience<'_>, now: Timestamp) -> Result<Claims, TokenFault> {
-        let key = keys.find(self).ok_or(TokenFault::NoKey)?;
+    pub fn verify(&self, keys: &KeySet, wanted: &Audience<'_>, now: Timestamp) -> Result<Claims, JwtFault> {
+        let key = keys.find(self).ok_or(JwtFault::NoKey)?;
         if !key.verifies(self.algorithm, self.signed.as_bytes(), &self.signature) {
-            return Err(TokenFault::Signature);
+            return Err(JwtFault::Signature);
         }
         let claims = Claims::read(&self.payload)?;
         claims.check(wanted, now)?;
@@ -133,27 +133,27 @@ impl std::fmt::Debug for Token<'_> {
     }
 }
 
-fn read_header(text: &str) -> Result<Header, TokenFault> {
+fn read_header(text: &str) -> Result<Header, JwtFault> {
     let bytes = decode(text)?;
     let header: Header =
-        serde_json::from_slice(&bytes).map_err(|_| TokenFault::Malformed("its header is no JSON of one"))?;
+        serde_json::from_slice(&bytes).map_err(|_| JwtFault::Malformed("its header is no JSON of one"))?;
     // "If any of the listed extension parameters are not understood, then the JWS is invalid": none is.
     if header.crit.is_some() {
-        return Err(TokenFault::Malformed("its header asks for extensions"));
+        return Err(JwtFault::Malformed("its header asks for extensions"));
     }
     // What a provider signs for other purposes says so: a token of a logout is not one of a login.
     let is_ours = |kind: &str| {
         ["jwt", "at+jwt", "application/at+jwt"].iter().any(|known| known.eq_ignore_ascii_case(kind))
     };
     if header.typ.as_deref().is_some_and(|kind| !is_ours(kind)) {
-        return Err(TokenFault::Malformed("its type is not JWT"));
+        return Err(JwtFault::Malformed("its type is not JWT"));
     }
     if header.kid.as_ref().is_some_and(|id| id.len() > KEY_ID_BYTES_MAX) {
-        return Err(TokenFault::Malformed("the name of its key is longer than 512 bytes"));
+        return Err(JwtFault::Malformed("the name of its key is longer than 512 bytes"));
     }
     Ok(header)
 }
 
-fn decode(text: &str) -> Result<Vec<u8>, TokenFault> {
-    URL_SAFE_NO_PAD.decode(text).map_err(|_| TokenFault::Malformed("a part is not base64url"))
+fn decode(text: &str) -> Result<Vec<u8>, JwtFault> {
+    URL_SAFE_NO_PAD.decode(text).map_err(|_| JwtFault::Malformed("a part is not base64url"))
 }

@@ -9,7 +9,7 @@ use ring::signature::{self as scheme, RsaParameters, RsaPublicKeyComponents, Unp
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::jws::{Algorithm, Token};
+use super::jws::{SigningAlgorithm, Token};
 
 /// Keys of one provider that are looked at, at most.
 pub const KEYS_MAX: usize = 64;
@@ -60,7 +60,7 @@ enum PublicKey {
 pub(crate) struct VerifyingKey {
     id: Option<String>,
     /// The only algorithm that it is for, where the provider says.
-    only: Option<Algorithm>,
+    only: Option<SigningAlgorithm>,
     key: PublicKey,
 }
 
@@ -123,7 +123,7 @@ impl VerifyingKey {
             return None;
         }
         let only = match json.alg.as_deref() {
-            Some(name) => Some(Algorithm::of_name(name)?),
+            Some(name) => Some(SigningAlgorithm::of_name(name)?),
             None => None,
         };
         let key = PublicKey::of(&json)?;
@@ -131,12 +131,12 @@ impl VerifyingKey {
     }
 
     /// Whether the key is of the algorithm's type, and may be used with it.
-    fn fits(&self, algorithm: Algorithm) -> bool {
+    fn fits(&self, algorithm: SigningAlgorithm) -> bool {
         self.only.is_none_or(|only| only == algorithm) && self.key.is_for(algorithm)
     }
 
     /// Whether the signature over the message is this key's.
-    pub(crate) fn verifies(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
+    pub(crate) fn verifies(&self, algorithm: SigningAlgorithm, message: &[u8], signature: &[u8]) -> bool {
         if !self.fits(algorithm) {
             return false;
         }
@@ -172,26 +172,26 @@ impl PublicKey {
         }
     }
 
-    fn is_for(&self, algorithm: Algorithm) -> bool {
+    fn is_for(&self, algorithm: SigningAlgorithm) -> bool {
         match self {
             Self::Rsa { .. } => rsa(algorithm).is_some(),
-            Self::P256(_) => algorithm == Algorithm::Es256,
-            Self::P384(_) => algorithm == Algorithm::Es384,
-            Self::Ed25519(_) => algorithm == Algorithm::EdDsa,
+            Self::P256(_) => algorithm == SigningAlgorithm::Es256,
+            Self::P384(_) => algorithm == SigningAlgorithm::Es384,
+            Self::Ed25519(_) => algorithm == SigningAlgorithm::EdDsa,
         }
     }
 }
 
 /// How ring calls an algorithm of RSA; none for others. Keys of less than 2048 bits verify nothing.
-fn rsa(algorithm: Algorithm) -> Option<&'static RsaParameters> {
+fn rsa(algorithm: SigningAlgorithm) -> Option<&'static RsaParameters> {
     Some(match algorithm {
-        Algorithm::Rs256 => &scheme::RSA_PKCS1_2048_8192_SHA256,
-        Algorithm::Rs384 => &scheme::RSA_PKCS1_2048_8192_SHA384,
-        Algorithm::Rs512 => &scheme::RSA_PKCS1_2048_8192_SHA512,
-        Algorithm::Ps256 => &scheme::RSA_PSS_2048_8192_SHA256,
-        Algorithm::Ps384 => &scheme::RSA_PSS_2048_8192_SHA384,
-        Algorithm::Ps512 => &scheme::RSA_PSS_2048_8192_SHA512,
-        Algorithm::Es256 | Algorithm::Es384 | Algorithm::EdDsa => return None,
+        SigningAlgorithm::Rs256 => &scheme::RSA_PKCS1_2048_8192_SHA256,
+        SigningAlgorithm::Rs384 => &scheme::RSA_PKCS1_2048_8192_SHA384,
+        SigningAlgorithm::Rs512 => &scheme::RSA_PKCS1_2048_8192_SHA512,
+        SigningAlgorithm::Ps256 => &scheme::RSA_PSS_2048_8192_SHA256,
+        SigningAlgorithm::Ps384 => &scheme::RSA_PSS_2048_8192_SHA384,
+        SigningAlgorithm::Ps512 => &scheme::RSA_PSS_2048_8192_SHA512,
+        SigningAlgorithm::Es256 | SigningAlgorithm::Es384 | SigningAlgorithm::EdDsa => return None,
     })
 }
 

@@ -116,13 +116,13 @@ fn claims() -> Value {
     json!({"iss": ISSUER, "aud": CLIENT, "sub": "alice", "exp": NOW + 300, "iat": NOW, "policy": "readonly"})
 }
 
-fn verify(token: &str, keys: &KeySet) -> Result<Claims, TokenFault> {
+fn verify(token: &str, keys: &KeySet) -> Result<Claims, JwtFault> {
     let wanted = Audience { issuer: ISSUER, client_id: CLIENT };
     Token::parse(token)?.verify(keys, &wanted, Timestamp::from_millis(NOW * 1000))
 }
 
 /// What becomes of these claims, rightly signed.
-fn verify_claims(claims: &Value) -> Result<Claims, TokenFault> {
+fn verify_claims(claims: &Value) -> Result<Claims, JwtFault> {
     let key = TestKey::ed25519();
     verify(&key.token("EdDSA", "1", claims), &set(&[key.named("1")]))
 }
@@ -140,7 +140,7 @@ fn every_algorithm_verifies_with_its_key_and_no_other() {
         assert_eq!(verify(&token, &keys).unwrap().subject(), Some("alice"), "{algorithm}");
         for wrong in ["rsa", "p256", "p384", "ed", "none"].into_iter().filter(|wrong| *wrong != id) {
             let confused = key.token(algorithm, wrong, &claims());
-            assert_eq!(verify(&confused, &keys), Err(TokenFault::NoKey), "{algorithm} with key {wrong}");
+            assert_eq!(verify(&confused, &keys), Err(JwtFault::NoKey), "{algorithm} with key {wrong}");
         }
     }
 }
@@ -164,11 +164,11 @@ fn a_token_without_a_signature_is_refused() {
     for name in ["none", "None", "NONE", ""] {
         let token =
             format!("{}.{}.", base64url(json!({"alg": name}).to_string()), base64url(claims().to_string()));
-        assert_eq!(verify(&token, &keys).unwrap_err(), TokenFault::Algorithm, "{name}");
+        assert_eq!(verify(&token, &keys).unwrap_err(), JwtFault::Algorithm, "{name}");
     }
     let signed = key.token("EdDSA", "1", &claims());
     let (without, _) = signed.rsplit_once('.').unwrap();
-    assert_eq!(verify(&format!("{without}."), &keys).unwrap_err(), TokenFault::Signature);
+    assert_eq!(verify(&format!("{without}."), &keys).unwrap_err(), JwtFault::Signature);
 }
 
 /// The public key as the secret of an HMAC: everybody has it.
@@ -183,7 +183,7 @@ fn a_signature_by_a_shared_secret_is_refused() {
         let signed = format!("{}.{}", base64url(header), base64url(claims().to_string()));
         let mac = ring::hmac::sign(&ring::hmac::Key::new(algorithm, public.as_bytes()), signed.as_bytes());
         let token = format!("{signed}.{}", base64url(mac.as_ref()));
-        assert_eq!(verify(&token, &keys).unwrap_err(), TokenFault::Algorithm, "{name}");
+        assert_eq!(verify(&token, &keys).unwrap_err(), JwtFault::Algorithm, "{name}");
     }
 }
 
@@ -199,11 +199,7 @@ fn keys_that_a_token_brings_along_are_not_looked_at() {
         ("x5c", json!(["AAAA"])),
     ] {
         let header = with(json!({"alg": "EdDSA", "kid": "1"}), name, value);
-        assert_eq!(
-            verify(&theirs.token_with(&header, &claims()), &keys),
-            Err(TokenFault::Signature),
-            "{name}"
-        );
+        assert_eq!(verify(&theirs.token_with(&header, &claims()), &keys), Err(JwtFault::Signature), "{name}");
         assert!(verify(&ours.token_with(&header, &claims()), &keys).is_ok(), "{name}");
     }
 }
@@ -213,9 +209,9 @@ fn a_token_that_names_no_key_needs_one_that_alone_fits() {
     let (one, another, rsa) = (TestKey::ed25519(), TestKey::ed25519(), TestKey::rsa());
     let token = one.token_with(&json!({"alg": "EdDSA"}), &claims());
     assert!(verify(&token, &set(&[one.named("1"), rsa.named("2")])).is_ok());
-    assert_eq!(verify(&token, &set(&[one.named("1"), another.named("2")])), Err(TokenFault::NoKey));
+    assert_eq!(verify(&token, &set(&[one.named("1"), another.named("2")])), Err(JwtFault::NoKey));
     let twice = one.token("EdDSA", "1", &claims());
-    assert_eq!(verify(&twice, &set(&[another.named("1"), one.named("1")])), Err(TokenFault::NoKey));
+    assert_eq!(verify(&twice, &set(&[another.named("1"), one.named("1")])), Err(JwtFault::NoKey));
 }
 
 #[test]
@@ -242,7 +238,7 @@ fn keys_that_are_not_for_this_are_left_out() {
     assert_eq!(set(&[with(named(), "use", json!("sig"))]).len(), 1);
     let only = set(&[with(TestKey::rsa().named("1"), "alg", json!("RS256"))]);
     let other = TestKey::rsa().token("PS256", "1", &claims());
-    assert_eq!(verify(&other, &only), Err(TokenFault::NoKey), "the key is for another algorithm");
+    assert_eq!(verify(&other, &only), Err(JwtFault::NoKey), "the key is for another algorithm");
     for wrong in ["", "[]", "{}", r#"{"keys":1}"#, r#"{"keys":"#] {
         assert!(KeySet::read(wrong.as_bytes()).is_none(), "{wrong}");
     }
@@ -255,23 +251,23 @@ fn keys_that_are_not_for_this_are_left_out() {
 fn a_short_rsa_key_verifies_nothing() {
     let key = TestKey::rsa();
     let short = with(key.named("1"), "n", json!(base64url([&[0xc1][..], &[0x55; 126], &[0x01]].concat())));
-    assert_eq!(verify(&key.token("RS256", "1", &claims()), &set(&[short])), Err(TokenFault::Signature));
+    assert_eq!(verify(&key.token("RS256", "1", &claims()), &set(&[short])), Err(JwtFault::Signature));
 }
 
 #[test]
 fn a_token_of_another_provider_or_for_another_client_is_refused() {
     assert!(verify_claims(&claims()).is_ok());
     for wrong in [json!("https://idp.test/"), json!("https://other.test"), json!([ISSUER]), json!(null)] {
-        assert_eq!(verify_claims(&with(claims(), "iss", wrong)), Err(TokenFault::Issuer));
+        assert_eq!(verify_claims(&with(claims(), "iss", wrong)), Err(JwtFault::Issuer));
     }
     for wrong in [json!("other"), json!(["other", "stores"]), json!(null), json!({"store": 1}), json!([])] {
-        assert_eq!(verify_claims(&with(claims(), "aud", wrong)), Err(TokenFault::Audience));
+        assert_eq!(verify_claims(&with(claims(), "aud", wrong)), Err(JwtFault::Audience));
     }
     assert!(verify_claims(&with(claims(), "aud", json!(["other", CLIENT]))).is_ok());
     let access = with(with(claims(), "aud", json!("account")), "azp", json!(CLIENT));
     assert!(verify_claims(&access).is_ok(), "an access token that was issued to this client");
     let stolen = with(with(claims(), "aud", json!("account")), "azp", json!("other"));
-    assert_eq!(verify_claims(&stolen), Err(TokenFault::Audience));
+    assert_eq!(verify_claims(&stolen), Err(JwtFault::Audience));
 }
 
 #[test]
@@ -279,30 +275,30 @@ fn a_token_counts_from_its_begin_to_its_end() {
     let at = |name: &str, value: Value| verify_claims(&with(claims(), name, value));
     assert!(at("exp", json!(NOW + 1)).is_ok());
     assert!(at("exp", json!(NOW as f64 + 1.5)).is_ok());
-    assert_eq!(at("exp", json!(NOW)), Err(TokenFault::Expired));
+    assert_eq!(at("exp", json!(NOW)), Err(JwtFault::Expired));
     for wrong in [json!(null), json!("1900000000"), json!(-1), json!(1e300), json!(u64::MAX)] {
-        assert_eq!(at("exp", wrong), Err(TokenFault::Claim("exp")));
+        assert_eq!(at("exp", wrong), Err(JwtFault::Claim("exp")));
     }
     let mut endless = claims();
     endless.as_object_mut().unwrap().remove("exp");
-    assert_eq!(verify_claims(&endless), Err(TokenFault::Claim("exp")));
+    assert_eq!(verify_claims(&endless), Err(JwtFault::Claim("exp")));
     for name in ["nbf", "iat"] {
         assert!(at(name, json!(NOW + 60)).is_ok(), "a clock may be ahead by a minute");
-        assert_eq!(at(name, json!(NOW + 61)), Err(TokenFault::NotYet));
+        assert_eq!(at(name, json!(NOW + 61)), Err(JwtFault::NotYet));
     }
 }
 
 #[test]
 fn a_token_about_nobody_or_about_a_logout_is_refused() {
     for wrong in [json!(null), json!(""), json!(7), json!(["alice"])] {
-        assert_eq!(verify_claims(&with(claims(), "sub", wrong)), Err(TokenFault::Claim("sub")));
+        assert_eq!(verify_claims(&with(claims(), "sub", wrong)), Err(JwtFault::Claim("sub")));
     }
     let logout = with(claims(), "events", json!({"http://schemas.openid.net/event/backchannel-logout": {}}));
-    assert!(matches!(verify_claims(&logout), Err(TokenFault::Malformed(_))));
+    assert!(matches!(verify_claims(&logout), Err(JwtFault::Malformed(_))));
     let key = TestKey::ed25519();
     let header = json!({"alg": "EdDSA", "kid": "1", "typ": "logout+jwt"});
     let token = key.token_with(&header, &claims());
-    assert!(matches!(verify(&token, &set(&[key.named("1")])), Err(TokenFault::Malformed(_))));
+    assert!(matches!(verify(&token, &set(&[key.named("1")])), Err(JwtFault::Malformed(_))));
 }
 
 #[test]
@@ -323,10 +319,10 @@ fn what_is_no_token_is_refused() {
         padded,
     ];
     for wrong in &cases {
-        assert!(matches!(Token::parse(wrong), Err(TokenFault::Malformed(_))), "{wrong}");
+        assert!(matches!(Token::parse(wrong), Err(JwtFault::Malformed(_))), "{wrong}");
     }
     let long = format!("{header}.{}.AA", "A".repeat(TOKEN_BYTES_MAX));
-    assert_eq!(Token::parse(&long).unwrap_err(), TokenFault::TooLong);
+    assert_eq!(Token::parse(&long).unwrap_err(), JwtFault::TooLong);
 }
 
 /// Readers differ in which of two they take: one checks it, the other uses it.
@@ -337,7 +333,7 @@ fn a_claim_that_stands_twice_is_refused() {
     let key = TestKey::ed25519();
     let signed = format!("{}.{}", base64url(r#"{"alg":"EdDSA","kid":"1"}"#), base64url(text));
     let token = format!("{signed}.{}", base64url(key.sign("EdDSA", signed.as_bytes())));
-    assert!(matches!(verify(&token, &set(&[key.named("1")])), Err(TokenFault::Malformed(_))));
+    assert!(matches!(verify(&token, &set(&[key.named("1")])), Err(JwtFault::Malformed(_))));
 }
 
 #[test]
@@ -367,6 +363,6 @@ fn what_a_provider_says_besides_changes_nothing_of_the_token() {
     let mut token = read(claims());
     token.add(read(json!({"sub": "alice", "policy": "consoleAdmin", "groups": ["a"]}))).unwrap();
     assert_eq!((token.names("policy"), token.names("groups")), (vec!["readonly".into()], vec!["a".into()]));
-    assert_eq!(token.add(read(json!({"sub": "root"}))), Err(TokenFault::Claim("sub")));
-    assert_eq!(token.add(read(json!({}))), Err(TokenFault::Claim("sub")));
+    assert_eq!(token.add(read(json!({"sub": "root"}))), Err(JwtFault::Claim("sub")));
+    assert_eq!(token.add(read(json!({}))), Err(JwtFault::Claim("sub")));
 }
