@@ -19,10 +19,12 @@ use serde_json::{Value, json};
 use thiserror::Error;
 use tokio::runtime::Runtime;
 
-use answer::Outcome;
-use connection::{Connection, Keys};
-use endpoint::Endpoint;
-use request::AdminRequest;
+pub(crate) use answer::Outcome;
+pub(crate) use connection::{Connection, Keys};
+pub(crate) use endpoint::Endpoint;
+pub(crate) use request::AdminRequest;
+pub(crate) use table::{WIDTH_MAX, clean, wrapped};
+pub(crate) use text::units;
 
 use crate::cli::{AdminArguments, AdminCommand, ConnectionArguments};
 use crate::config::{ClientKeys, ConfigError, ServerPlace, Surroundings};

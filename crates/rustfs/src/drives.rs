@@ -28,6 +28,10 @@ use model::ids::{DriveId, StoreId};
 use thiserror::Error;
 
 use lock::Taken;
+pub(crate) use lock::holder;
+
+/// What `rustfs doctor` may leave for a moment on a drive whose file system has no nameless files: it counts as nothing.
+pub(crate) const DOCTOR_FILE: &str = "doctor.probe";
 
 /// Says that a drive is being refilled; the worker that refills removes it.
 pub use worker::REFILL_FILE;
@@ -100,6 +104,15 @@ fn process(pid: Option<u32>) -> String {
     pid.map_or_else(String::new, |pid| format!(" (process {pid})"))
 }
 
+/// What a start would make of drives.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Foreseen {
+    /// Whether it would make a store.
+    pub(crate) new_store: bool,
+    /// What it would warn of.
+    pub(crate) warnings: Vec<String>,
+}
+
 /// The drives of a store, taken for this process until dropped.
 #[derive(Debug)]
 pub struct Drives {
@@ -134,6 +147,26 @@ impl Drives {
                 Err(error)
             }
         }
+    }
+
+    /// What a start would make of these folders, which only looks.
+    ///
+    /// # Errors
+    /// Where it would be refused.
+    pub(crate) async fn foresee(
+        env: &Env,
+        paths: &[PathBuf],
+        choices: Choices,
+    ) -> Result<Foreseen, DrivesError> {
+        survey::refuse_nested(paths)?;
+        let seen = survey::look(env, paths).await?;
+        let plan = decide(&seen, choices, &Fresh::new(env, paths.len()))?;
+        let mut warnings = plan.warnings;
+        warnings.extend(survey::shared_file_systems(env, &seen).await);
+        if !plan.new_store {
+            warnings.extend(differing_choices(choices, &plan.map));
+        }
+        Ok(Foreseen { new_store: plan.new_store, warnings })
     }
 
     async fn under_lock(

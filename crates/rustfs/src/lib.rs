@@ -6,6 +6,7 @@ mod audit_command;
 pub mod cli;
 mod client;
 pub mod config;
+mod doctor;
 pub mod drives;
 pub mod health;
 mod identity;

@@ -19,7 +19,7 @@ use tracing::{info, warn};
 
 use crate::admin_door::AdminSetup;
 use crate::announce::Announcement;
-use crate::cli::{self, AdminArguments, Asked, ServerArguments};
+use crate::cli::{self, Asked, ServerArguments};
 use crate::client::{self, ClientSurroundings};
 use crate::config::{Config, Surroundings};
 use crate::drives::Drives;
@@ -33,7 +33,7 @@ use crate::salvage::{self, SalvageError};
 use crate::shutdown::{self, Phase, Signals, Stop};
 use crate::tls::{self, Tls, TlsError};
 use crate::wiring::{self, Door, OpenError, Store};
-use crate::{audit_command, logging, open_files, service_manager};
+use crate::{audit_command, doctor, logging, open_files, service_manager};
 
 /// Exit code for words or settings that make no sense.
 const USAGE: u8 = 2;
@@ -71,7 +71,8 @@ pub fn main(words: Vec<OsString>) -> ExitCode {
         Asked::Inspect(arguments) => offline(|runtime| command::run_inspect(runtime, &arguments)),
         Asked::AuditVerify(arguments) => offline(|runtime| audit_command::run_verify(runtime, &arguments)),
         Asked::Salvage(arguments) => offline(|runtime| command::run_salvage(runtime, &arguments)),
-        Asked::Admin(arguments) => offline(|runtime| ask_server(runtime, &arguments)),
+        Asked::Admin(arguments) => asking(|runtime, around| client::run(runtime, &arguments, around)),
+        Asked::Doctor(arguments) => asking(|runtime, around| doctor::run(runtime, &arguments, around)),
         Asked::Say { text, mistake: false } => {
             say(&text);
             ExitCode::SUCCESS
@@ -94,16 +95,18 @@ fn complain(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", text.trim_end());
 }
 
-/// A command that asks a running server.
-fn ask_server(runtime: &Runtime, arguments: &AdminArguments) -> Said {
-    let variable = |name: &str| std::env::var(name).ok();
-    let env = env::real::env(runtime.handle());
-    let inputs = InputFiles { env: &env, runtime: runtime.handle() };
-    let line = |path: &Path| inputs.line(path);
-    let text = |path: &Path| inputs.text(path);
-    let here = std::env::current_dir().map_err(|error| error.to_string());
-    let settings = Surroundings { variable: &variable, names: names_of_variables(), file: &line, here };
-    client::run(runtime, arguments, &ClientSurroundings { settings, text: &text })
+/// A command that may ask a running server.
+fn asking(run: impl FnOnce(&Runtime, &ClientSurroundings<'_>) -> Said) -> ExitCode {
+    offline(|runtime| {
+        let variable = |name: &str| std::env::var(name).ok();
+        let env = env::real::env(runtime.handle());
+        let inputs = InputFiles { env: &env, runtime: runtime.handle() };
+        let line = |path: &Path| inputs.line(path);
+        let text = |path: &Path| inputs.text(path);
+        let here = std::env::current_dir().map_err(|error| error.to_string());
+        let settings = Surroundings { variable: &variable, names: names_of_variables(), file: &line, here };
+        run(runtime, &ClientSurroundings { settings, text: &text })
+    })
 }
 
 /// A command that serves nothing.

@@ -44,6 +44,26 @@ pub struct ConnectionArguments {
     pub allow_plain_http: bool,
 }
 
+/// What `rustfs doctor` takes.
+#[derive(Args, Clone, Debug, Default)]
+pub struct DoctorArguments {
+    /// The folders of the drives, as the server gets them [RUSTFS_VOLUMES]
+    #[arg(value_name = "VOLUMES")]
+    pub volumes: Vec<String>,
+
+    /// Where the server is to answer [RUSTFS_ADDRESS] [default: :9000]
+    #[arg(long, value_name = "HOST:PORT")]
+    pub address: Option<String>,
+
+    /// A server to ask, and who asks.
+    #[command(flatten)]
+    pub connection: ConnectionArguments,
+
+    /// Say everything as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// What can be asked.
 #[derive(Subcommand, Clone, Debug)]
 pub enum AdminCommand {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::admin::AdminArguments;
+use super::admin::{AdminArguments, DoctorArguments};
 use super::help;
 use super::offline::{AuditCommand, InspectArguments, SalvageArguments};
 
@@ -36,6 +36,9 @@ pub enum ServerCommand {
     /// Asks a running server: its drives, users, groups, policies, access keys, and why a request was refused
     #[command(after_help = help::ADMIN)]
     Admin(Box<AdminArguments>),
+    /// Looks at drives, this machine and the way to a server, and says what to do about what it finds; changes nothing
+    #[command(after_help = help::DOCTOR)]
+    Doctor(Box<DoctorArguments>),
 }
 
 impl CommandLine {

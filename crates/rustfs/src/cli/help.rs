@@ -74,3 +74,12 @@ Examples:
 The key pair is that of RUSTFS_ACCESS_KEY and RUSTFS_SECRET_KEY (or their _FILE), a session's token is RUSTFS_SESSION_TOKEN.
 Ends with 0 where it was done, 1 where the server refused or failed, 2 where the words make no sense, 3 where no server
 answered, 4 where this key may not.";
+
+/// After `rustfs doctor --help`.
+pub(super) const DOCTOR: &str = "\
+Examples:
+  rustfs doctor /mnt/disk{1...4}               before a start: drives, settings, port, limits, clock
+  rustfs doctor --url https://store.example.com     the way to a server: clock, proxies, keys
+
+It reads what the server reads: run it as the server's user, with its environment.
+Ends with 0 where nothing has to be done, 1 where something was found, 2 where the words make no sense.";

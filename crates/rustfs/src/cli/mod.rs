@@ -7,8 +7,8 @@ mod help;
 mod offline;
 
 pub use admin::{
-    AdminArguments, AdminCommand, AttachArguments, ConnectionArguments, CreateKeyArguments, GroupCommand,
-    KeyCommand, NewSecretArguments, PolicyCommand, ServiceAction, UserCommand, WhyArguments,
+    AdminArguments, AdminCommand, AttachArguments, ConnectionArguments, CreateKeyArguments, DoctorArguments,
+    GroupCommand, KeyCommand, NewSecretArguments, PolicyCommand, ServiceAction, UserCommand, WhyArguments,
 };
 pub use arguments::{CommandLine, ServerArguments, ServerCommand};
 pub use offline::{AuditCommand, AuditVerifyArguments, InspectArguments, SalvageArguments};
@@ -38,6 +38,8 @@ pub enum Asked {
     Salvage(SalvageArguments),
     /// To ask a running server.
     Admin(Box<AdminArguments>),
+    /// To look for troubles.
+    Doctor(Box<DoctorArguments>),
     /// To print a text and end: help, the version, or what is wrong with the words.
     Say {
         /// The text.
@@ -62,6 +64,7 @@ pub fn read(words: Vec<OsString>) -> Asked {
         }
         Ok(CommandLine { command: ServerCommand::Salvage(arguments) }) => Asked::Salvage(arguments),
         Ok(CommandLine { command: ServerCommand::Admin(arguments) }) => Asked::Admin(arguments),
+        Ok(CommandLine { command: ServerCommand::Doctor(arguments) }) => Asked::Doctor(arguments),
         Err(error) => Asked::Say { text: error.render().to_string(), mistake: error.use_stderr() },
     }
 }
@@ -75,7 +78,7 @@ fn with_command(words: Vec<OsString>) -> Result<Vec<OsString>, String> {
             "error: `rustfs {first}` is not available yet. A folder of that name is given as ./{first}\n"
         ));
     }
-    if ["server", "inspect", "salvage", "admin", "audit", "help", "--help", "-h", "--version", "-V"]
+    if ["server", "inspect", "salvage", "admin", "doctor", "audit", "help", "--help", "-h", "--version", "-V"]
         .contains(&first.as_str())
     {
         return Ok(words);

@@ -10,7 +10,7 @@ use s3::auth::sign::{Signer, Target};
 
 use super::answer::Outcome;
 use super::{AdminRequest, Endpoint};
-use crate::config::{ClientKeys, SecretText};
+use crate::config::{ClientKeys, RootKeys, SecretText};
 
 /// Servers take signatures for any region; this is the one that every tool knows.
 const REGION: &str = "us-east-1";
@@ -26,6 +26,14 @@ pub(crate) struct Keys {
     session_token: Option<SecretText>,
     /// Whether nobody has chosen them.
     is_default: bool,
+}
+
+impl Keys {
+    /// The pair that everybody knows.
+    pub(crate) fn documented() -> Self {
+        let pair = RootKeys::documented();
+        Self { access_key: pair.access_key, secret: pair.secret_key, session_token: None, is_default: true }
+    }
 }
 
 impl From<ClientKeys> for Keys {
@@ -127,7 +135,6 @@ fn headers(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::RootKeys;
 
     fn keys(session_token: Option<&str>) -> Keys {
         let secret_key = SecretText::new("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY".to_owned());

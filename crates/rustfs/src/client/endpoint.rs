@@ -68,9 +68,18 @@ impl Endpoint {
 
     /// Whether others could read what goes there.
     pub(crate) fn is_open(&self) -> bool {
-        let host = self.authority.host().trim_start_matches('[').trim_end_matches(']');
-        let is_here = host.parse::<std::net::IpAddr>().map_or(host == "localhost", |ip| ip.is_loopback());
-        self.scheme == Scheme::HTTP && !is_here
+        self.scheme == Scheme::HTTP && !self.is_this_machine()
+    }
+
+    /// Whether it is reached without a network.
+    pub(crate) fn is_this_machine(&self) -> bool {
+        let host = self.host().trim_start_matches('[').trim_end_matches(']');
+        host.parse::<std::net::IpAddr>().map_or(host == "localhost", |ip| ip.is_loopback())
+    }
+
+    /// The name or address of the machine.
+    pub(crate) fn host(&self) -> &str {
+        self.authority.host()
     }
 }
 

@@ -59,12 +59,17 @@ impl AdminRequest {
         }
     }
 
-    fn get(route: &str) -> Self {
+    pub(crate) fn get(route: &str) -> Self {
         Self::new(Method::GET, route)
     }
 
-    fn unsigned(path: &str) -> Self {
+    pub(crate) fn unsigned(path: &str) -> Self {
         Self { path: path.to_owned(), is_signed: false, ..Self::get("") }
+    }
+
+    /// One of S3's, with a percent-encoded path.
+    pub(crate) fn plain(method: Method, path: String, body: Vec<u8>) -> Self {
+        Self { path, body, ..Self::new(method, "") }
     }
 
     fn with(mut self, name: &str, value: &str) -> Self {

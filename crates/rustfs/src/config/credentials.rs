@@ -46,6 +46,18 @@ pub struct RootKeys {
     pub is_default: bool,
 }
 
+impl RootKeys {
+    /// The pair that is documented, and works where none is set.
+    #[must_use]
+    pub fn documented() -> Self {
+        Self {
+            access_key: ACCESS_KEY_DEFAULT.to_owned(),
+            secret_key: SecretText(SECRET_KEY_DEFAULT.to_owned()),
+            is_default: true,
+        }
+    }
+}
+
 /// A text that is shown nowhere.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SecretText(String);
@@ -137,11 +149,7 @@ pub(super) fn read(
         file_names: SECRET_FILE,
     };
     match (access.read(settings, around)?, secret.read(settings, around)?) {
-        (None, None) => Ok(RootKeys {
-            access_key: ACCESS_KEY_DEFAULT.to_owned(),
-            secret_key: SecretText(SECRET_KEY_DEFAULT.to_owned()),
-            is_default: true,
-        }),
+        (None, None) => Ok(RootKeys::documented()),
         (Some(set), None) => Err(ConfigError::HalfCredentials { set: set.name, unset: "RUSTFS_SECRET_KEY" }),
         (None, Some(set)) => Err(ConfigError::HalfCredentials { set: set.name, unset: "RUSTFS_ACCESS_KEY" }),
         (Some(access), Some(secret)) => {

@@ -156,6 +156,17 @@ impl Taken {
     }
 }
 
+/// The process of a server that holds a drive, where its number is known; none where no server does. Blocks, and takes no lock
+/// for longer than it looks.
+pub(crate) fn holder(drive: &Path) -> Option<Option<u32>> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let file = rustix::fs::open(drive.join("lock"), flags, Mode::empty()).ok()?;
+    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared) {
+        Err(Errno::WOULDBLOCK) => Some(read_pid(&file)),
+        _ => None,
+    }
+}
+
 async fn make_folder(env: &Env, path: &Path) -> io::Result<()> {
     in_time(env, env.disk.create_directories(path)).await?;
     match path.parent() {

@@ -19,8 +19,18 @@ pub(super) const ANSWER_WAIT: Duration = Duration::from_secs(30);
 const DATA: &[&str] = &["meta", "blob"];
 
 /// Names that may be left on a drive without saying that it holds anything.
-const LEFTOVERS: &[&str] =
-    &["format.new", "lock", "probe", "refill", "refill.new", "scrub", "scrub.new", "swept", "swept.new"];
+const LEFTOVERS: &[&str] = &[
+    "format.new",
+    "lock",
+    "probe",
+    super::DOCTOR_FILE,
+    "refill",
+    "refill.new",
+    "scrub",
+    "scrub.new",
+    "swept",
+    "swept.new",
+];
 
 /// Made by some file systems at their root.
 const OF_FILE_SYSTEM: &[&str] = &["lost+found"];

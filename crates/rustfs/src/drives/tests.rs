@@ -63,6 +63,32 @@ fn a_first_start_makes_a_store_and_the_next_one_opens_it() {
 }
 
 #[test]
+fn what_a_start_would_say_is_known_without_one() {
+    let simulation = simulation(1, 3);
+    let foreseen = |count| {
+        let seen = simulation.run(async |env| Drives::foresee(&env, &paths(count), Choices::default()).await);
+        seen.finished()
+    };
+    assert!(foreseen(2).unwrap().new_store);
+    assert!(foreseen(2).unwrap().new_store, "a look has made a store");
+    started(&simulation, 2).unwrap();
+    let told = foreseen(2).unwrap();
+    assert!(!told.new_store && told.warnings.is_empty(), "{told:?}");
+    let refused = foreseen(3).unwrap_err().to_string();
+    assert_eq!(refused, refusal(&simulation, 3));
+}
+
+#[test]
+fn a_leftover_of_the_doctor_counts_as_nothing() {
+    let simulation = simulation(1, 1);
+    let left = simulation.run(async |env| {
+        env::replace_file(&*env.disk, &paths(1)[0].join(DOCTOR_FILE), Bytes::from_static(b"x")).await
+    });
+    left.finished().unwrap();
+    assert!(started(&simulation, 1).unwrap().new_store);
+}
+
+#[test]
 fn a_crash_in_a_first_start_loses_no_finished_store_and_blocks_no_next_start() {
     let complete = simulation(0, 3);
     started(&complete, 3).unwrap();
