@@ -23,6 +23,7 @@ const NEEDS: &[Need] = &[
     Need { package: "npm", probe: &["npm", "--version"] },
     Need { package: "strace", probe: &["strace", "--version"] },
     Need { package: "python3", probe: &["python3", "--version"] },
+    Need { package: "systemd", probe: &["systemd-analyze", "--version"] },
     Need { package: "python3-venv", probe: &["python3", "-c", "import venv, ensurepip"] },
 ];
 
