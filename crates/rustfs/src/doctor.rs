@@ -83,6 +83,7 @@ async fn this_machine(
                 findings.extend(of_settings(&config));
                 findings.extend(look::drives_and_port(env, &config).await);
                 findings.extend(look::domains(env, &config.domains).await);
+                findings.extend(look::certificates(env, &config).await);
             }
             Err(finding) => findings.push(finding),
         }
@@ -101,10 +102,24 @@ fn settings(arguments: &DoctorArguments, around: &ClientSurroundings<'_>) -> Res
     let server = ServerArguments {
         volumes: arguments.volumes.clone(),
         address: arguments.address.clone(),
+        tls_path: arguments.tls_path.clone(),
         ..ServerArguments::default()
     };
     Config::from(&server, &around.settings)
         .map_err(|error| Finding::told("settings", Severity::Fault, &error.to_string()))
+}
+
+/// What a start would say of the server's certificates: why it would be refused, or what it would warn of.
+fn of_certificates(read: Result<Vec<String>, String>) -> Vec<Finding> {
+    match read {
+        Err(refusal) => vec![Finding::told("tls", Severity::Fault, &refusal)],
+        Ok(warnings) if warnings.is_empty() => {
+            vec![Finding::well("tls", "the certificates and keys of the server fit and are valid")]
+        }
+        Ok(warnings) => {
+            warnings.iter().map(|warning| Finding::told("tls", Severity::Warning, warning)).collect()
+        }
+    }
 }
 
 fn of_settings(config: &Config) -> Vec<Finding> {
@@ -122,4 +137,18 @@ fn of_settings(config: &Config) -> Vec<Finding> {
         findings.push(Finding::well("settings", "flags and variables make sense, and keys are set"));
     }
     findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn certificates_are_told_of_in_the_words_of_a_start() {
+        let severities = |read| of_certificates(read).iter().map(|one| one.severity).collect::<Vec<_>>();
+        assert_eq!(severities(Ok(Vec::new())), [Severity::Well]);
+        assert_eq!(severities(Ok(vec!["it ends soon: renew it".into(), "b: c".into()])), [Severity::Warning; 2]);
+        let refused = of_certificates(Err("key.pem does not fit: give the key of cert.pem".into()));
+        assert_eq!((refused[0].severity, refused[0].todo.as_str()), (Severity::Fault, "give the key of cert.pem"));
+    }
 }

@@ -55,6 +55,10 @@ pub struct DoctorArguments {
     #[arg(long, value_name = "HOST:PORT")]
     pub address: Option<String>,
 
+    /// The folder of the server's certificates and keys [RUSTFS_TLS_PATH]
+    #[arg(long, value_name = "FOLDER")]
+    pub tls_path: Option<String>,
+
     /// A server to ask, and who asks.
     #[command(flatten)]
     pub connection: ConnectionArguments,

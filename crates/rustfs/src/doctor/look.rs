@@ -15,6 +15,7 @@ use super::{drives, mounts, probe};
 use crate::config::{Address, Config};
 use crate::drives::{Drives, holder};
 use crate::listener::Bound;
+use crate::tls::Tls;
 
 /// How long one drive, or one look-up of a name, is waited for.
 const WAIT_MAX: Duration = Duration::from_secs(10);
@@ -201,6 +202,16 @@ pub(super) async fn domains(env: &Env, domains: &[String]) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// The server's certificates, where it has any.
+pub(super) async fn certificates(env: &Env, config: &Config) -> Vec<Finding> {
+    let Some(options) = config.tls.clone() else { return Vec::new() };
+    let read = env::within(&*env.clock, WAIT_MAX, Tls::open(env, options)).await;
+    super::of_certificates(match read {
+        None => Err("the folder of certificates does not answer: look at the file system that it is on".into()),
+        Some(read) => read.map(|tls| tls.warnings()).map_err(|error| error.to_string()),
+    })
 }
 
 /// Limits, memory and kernel.
