@@ -71,7 +71,11 @@ impl FileTarget {
     async fn begin(&mut self, anew: bool) -> io::Result<()> {
         let (disk, folder) = (&*self.env.disk, &self.options.folder);
         disk.create_directories(folder).await?;
-        let Found { chain, open, torn_bytes, missing_up_to } = folder::find_end(disk, folder).await?;
+        let Found { chain, open, torn_bytes, mut missing_up_to } = folder::find_end(disk, folder).await?;
+        if chain.sequence < self.chain.sequence {
+            // It was taken away from under this process, perhaps with the note.
+            missing_up_to = missing_up_to.max(self.chain.sequence);
+        }
         if missing_up_to > 0 {
             error!(
                 folder = %folder.display(), last = chain.sequence, noted = missing_up_to,

@@ -168,6 +168,27 @@ async fn files_that_hold_no_whole_line_are_passed_over() {
 }
 
 #[tokio::test]
+async fn a_log_that_is_taken_away_while_it_is_written_is_begun_anew_and_says_so() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("audit");
+    let audit = to_file(file(&folder)).await;
+    record(&audit, "one");
+    let env = env();
+    let is_synced =
+        async || end_note(&*env.disk, &folder).await.unwrap().is_some_and(|end| end.sequence == 2);
+    while !is_synced().await {
+        env.clock.sleep(Duration::from_millis(20)).await;
+    }
+    env.disk.remove_directory(&folder).await.unwrap();
+    record(&audit, "two");
+    // Longer than lines wait to be synced: it goes into the file that has no name any more.
+    env.clock.sleep(Duration::from_millis(1500)).await;
+    audit.close().await;
+    let found = verified(&folder).await.unwrap_err();
+    assert!(found.what.contains("entries 1 to 3 are missing"), "{found}");
+}
+
+#[tokio::test]
 async fn a_folder_that_can_not_be_written_stops_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("file");
