@@ -147,8 +147,14 @@ mod tests {
     fn certificates_are_told_of_in_the_words_of_a_start() {
         let severities = |read| of_certificates(read).iter().map(|one| one.severity).collect::<Vec<_>>();
         assert_eq!(severities(Ok(Vec::new())), [Severity::Well]);
-        assert_eq!(severities(Ok(vec!["it ends soon: renew it".into(), "b: c".into()])), [Severity::Warning; 2]);
+        assert_eq!(
+            severities(Ok(vec!["it ends soon: renew it".into(), "b: c".into()])),
+            [Severity::Warning; 2]
+        );
         let refused = of_certificates(Err("key.pem does not fit: give the key of cert.pem".into()));
-        assert_eq!((refused[0].severity, refused[0].todo.as_str()), (Severity::Fault, "give the key of cert.pem"));
+        assert_eq!(
+            (refused[0].severity, refused[0].todo.as_str()),
+            (Severity::Fault, "give the key of cert.pem")
+        );
     }
 }

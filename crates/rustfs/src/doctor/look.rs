@@ -209,7 +209,9 @@ pub(super) async fn certificates(env: &Env, config: &Config) -> Vec<Finding> {
     let Some(options) = config.tls.clone() else { return Vec::new() };
     let read = env::within(&*env.clock, WAIT_MAX, Tls::open(env, options)).await;
     super::of_certificates(match read {
-        None => Err("the folder of certificates does not answer: look at the file system that it is on".into()),
+        None => {
+            Err("the folder of certificates does not answer: look at the file system that it is on".into())
+        }
         Some(read) => read.map(|tls| tls.warnings()).map_err(|error| error.to_string()),
     })
 }
