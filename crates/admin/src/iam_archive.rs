@@ -324,7 +324,9 @@ mod tests {
     #[test]
     fn what_minio_writes_is_read() {
         let users = r#"{"alice":{"secretKey":"wonderland","status":"enabled"}}"#;
-        let keys = r#"{"KEY":{"parent":"alice","accessKey":"KEY","secretKey":"secretsecret","groups":null,"claims":{"accessKey":"KEY","parent":"alice","sa-policy":"inherited-policy"},"sessionPolicy":null,"status":"on","name":"","description":"","expiration":"1970-01-01T00:00:00Z"}}"#;
+        let keys = r#"{"KEY":{"parent":"alice","accessKey":"KEY","secretKey":"secretsecret","groups":null,
+            "claims":{"accessKey":"KEY","parent":"alice","sa-policy":"inherited-policy"},"sessionPolicy":null,
+            "status":"on","name":"","description":"","expiration":"1970-01-01T00:00:00Z"}}"#;
         let mapping =
             r#"{"alice":{"version":1,"policy":"readonly,p","updatedAt":"2025-01-01T00:00:00.123456789Z"}}"#;
         let policies = format!(r#"{{"p":{POLICY},"gone":{{"Version":"","Statement":null}}}}"#);
