@@ -26,7 +26,8 @@ use crate::route::{self, Dialect, Operation};
 use crate::trace::TraceBoard;
 use crate::wire::{self, Algorithm, PayloadError};
 use crate::{
-    account, config, heal, iam_transfer, identity_providers, info, kms, locks, log, metrics, quota, service, speedtest, trace,
+    account, config, heal, iam_transfer, identity_providers, info, kms, locks, log, metrics, quota, service,
+    speedtest, trace,
 };
 use crate::{attachments, groups, keys, policies, usage, users, why};
 

@@ -1,4 +1,5 @@
-//! What a log entry says: check these rows and what counters may come to, then write and add. The one thing that the replicas of a partition agree on.
+//! What a log entry says: check these rows and what counters may come to, then write and add. The one thing that the replicas
+//! of a partition agree on.
 
 use model::record::{Decoder, Encoder, NoPrevious, Record, RecordError};
 use model::time::Timestamp;
