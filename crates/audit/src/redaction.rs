@@ -17,8 +17,9 @@ const CUT: &str = "...(cut)";
 /// Headers that are secrets.
 const SECRET_HEADERS: [&str; 4] = ["authorization", "proxy-authorization", "cookie", "set-cookie"];
 /// Parts of names, of headers and of parameters, that tell of a secret.
-const SECRET_PARTS: [&str; 7] =
-    ["signature", "security-token", "securitytoken", "identitytoken", "secret", "password", "customer-key"];
+const SECRET_PARTS: [&str; 5] = ["signature", "token", "secret", "password", "customer-key"];
+/// What is called a token and is none that opens anything: where a listing goes on.
+const PLACES: [&str; 1] = ["continuation-token"];
 /// What tells of a signed URL within a value.
 const SIGNED: [&str; 2] = ["x-amz-signature=", "&signature="];
 
@@ -40,8 +41,7 @@ pub(crate) fn query(query: &str) -> BTreeMap<String, String> {
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, text) = pair.split_once('=').unwrap_or((pair, ""));
         let name = decoded(name);
-        let is_secret = name.eq_ignore_ascii_case("token") || is_secret(&name);
-        let text = value(is_secret, &decoded(text));
+        let text = value(is_secret(&name), &decoded(text));
         let known = shown.entry(cut(&name)).or_default();
         if !known.is_empty() {
             known.push(',');
@@ -69,7 +69,7 @@ fn value(is_secret: bool, text: &str) -> String {
 
 fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    SECRET_PARTS.iter().any(|part| name.contains(part))
+    SECRET_PARTS.iter().any(|part| name.contains(part)) && !PLACES.contains(&name.as_str())
 }
 
 pub(crate) fn decoded(text: &str) -> Cow<'_, str> {
@@ -92,6 +92,8 @@ mod tests {
             "x-amz-server-side-encryption-customer-key-md5",
             "x-amz-copy-source-server-side-encryption-customer-key",
             "cookie",
+            "x-forwarded-access-token",
+            "x-amz-s3session-token",
         ] {
             given.insert(HeaderName::from_static(name), HeaderValue::from_static("hidden"));
         }
@@ -108,7 +110,7 @@ mod tests {
     #[test]
     fn signatures_in_a_query_are_not_shown() {
         let shown = query(
-            "X-Amz-Signature=hidden&x-amz-security-token=hidden&Signature=hidden&WebIdentityToken=hidden&\
+            "X-Amz-Signature=hidden&x-amz-security-token=hidden&Signature=hidden&WebIdentityToken=hidden&WebIdentityAccessToken=hidden&Token=hidden&\
              LDAPPassword=hidden&prefix=a%2Fb&prefix=c&list-type=2&continuation-token=t&uploads",
         );
         assert!(!format!("{shown:?}").contains("hidden"), "{shown:?}");

@@ -220,9 +220,7 @@ impl Objects {
             return Err(ObjectError::NoSuchBucket { bucket: name.to_owned() });
         }
         txn.delete::<Buckets>(&name.to_owned());
-        if txn.get::<Quotas>(&id)?.is_some() {
-            txn.delete::<Quotas>(&id);
-        }
+        txn.delete::<Quotas>(&id);
         txn.commit().await?;
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Parts of an upload: as a put, only that the record is the part's.
 
 use bytes::{Bytes, BytesMut};
-use meta::Txn;
+use meta::{Reader, Txn};
 use model::etag::ETag;
 use model::ids::{UploadId, VersionId};
 use model::reclaim::{BlobDescriptor, UploadFacts};
@@ -43,11 +43,14 @@ impl Objects {
         let found = self.reader(&path).await?.get::<Uploads>(&(path.0, path.1.clone(), upload))?;
         let record = found.ok_or(ObjectError::NoSuchUpload)?.row;
         self.check_room(record.storage_class)?;
-        self.check_quota(bucket, &path, size_hint_bytes).await?;
+        let part = PartKey { bucket: path.0, key: path.1.clone(), upload, number };
+        let replaced =
+            |reader: &Reader| Ok(reader.get::<Parts>(&part)?.map_or(0, |replaced| replaced.row.size_bytes));
+        self.check_quota(bucket, &path, size_hint_bytes, replaced).await?;
         Ok(PartWriter {
             objects: self.clone(),
             bucket: bucket.clone(),
-            key: PartKey { bucket: path.0, key: path.1, upload, number },
+            key: part,
             upload: record,
             sink: Bytesink::Memory(BytesMut::new()),
             size_bytes: 0,

@@ -2,6 +2,7 @@
 
 use blob::BlobWriter;
 use bytes::{Bytes, BytesMut};
+use meta::Reader;
 use model::etag::ETag;
 use model::ids::VersionId;
 use model::object::{Content, ObjectDetail, ObjectVersion};
@@ -61,7 +62,9 @@ impl Objects {
             request.condition.check(current.as_ref().and_then(content::facts))?;
         }
         self.check_room(request.storage_class)?;
-        self.check_quota(bucket, &path, request.size_hint_bytes).await?;
+        let replaced =
+            |reader: &Reader| Ok(reader.get::<Current>(&path)?.map_or(0, |current| current.row.size_bytes));
+        self.check_quota(bucket, &path, request.size_hint_bytes, replaced).await?;
         Ok(PutWriter {
             objects: self.clone(),
             bucket: bucket.clone(),

@@ -10,13 +10,13 @@ mod ledger;
 
 use std::ops::Bound;
 
-use meta::Txn;
 use meta::table::Stored;
+use meta::{Reader, Txn};
 use model::bucket::BucketState;
 use model::ids::{BucketId, PartitionId};
 use model::quota::{Allotment, FenceRecord, QuotaRecord, QuotaState};
 
-use crate::tables::{Buckets, Current, Fences, Path, Quotas, Usage};
+use crate::tables::{Buckets, Fences, Path, Quotas, Usage};
 use crate::types::BucketInfo;
 use crate::{ATTEMPTS_MAX, ObjectError, Objects, fence, settle};
 use ledger::{Seen, Step};
@@ -56,6 +56,25 @@ impl Objects {
         .await
     }
 
+    /// What is wrong with what is booked for a bucket's quota, in a store in which nothing is going on: none where it is right.
+    ///
+    /// # Errors
+    /// Where the records can't be read.
+    pub async fn quota_fault(&self, bucket: &BucketInfo) -> Result<Option<String>, ObjectError> {
+        let Some(books) = self.books(bucket.id).await?.map(|books| books.row) else { return Ok(None) };
+        let held_by = self.held_by(bucket.id).await?;
+        for (partition, _) in &held_by {
+            let booked = ledger::booked(&books, *partition);
+            match self.allotment(bucket.id, *partition).await? {
+                Some(here) if here.bytes <= booked.bytes => {}
+                here => {
+                    return Ok(Some(format!("{partition} is allotted {here:?}, and {booked:?} is booked")));
+                }
+            }
+        }
+        Ok(ledger::fault(&books, &held_by))
+    }
+
     /// Goes on with quotas that a crash left half set or half removed.
     ///
     /// # Errors
@@ -80,26 +99,36 @@ impl Objects {
         Ok(())
     }
 
-    /// Refuses a large write whose bytes would be sent in vain. Small ones are told when they commit.
+    /// Refuses a large write whose bytes would be sent in vain; `replaced`: the bytes that it is to replace. Small ones are told
+    /// when they commit, and so is whoever can't be told now.
     pub(crate) async fn check_quota(
         &self,
         bucket: &BucketInfo,
         path: &Path,
         bytes: Option<u64>,
+        replaced: impl FnOnce(&Reader) -> Result<u64, ObjectError> + Send,
     ) -> Result<(), ObjectError> {
         let Some(bytes) = bytes.filter(|bytes| *bytes >= LOOKED_AT_BYTES_MIN) else { return Ok(()) };
         let reader = self.reader(path).await?;
-        if reader.get::<Fences>(&bucket.id)?.is_none_or(|fence| fence.row.allotment.is_none()) {
+        let fence = reader.get::<Fences>(&bucket.id)?;
+        let Some(allotment) = fence.and_then(|fence| fence.row.allotment) else { return Ok(()) };
+        let growth = bytes.saturating_sub(replaced(&reader)?);
+        let held = self.held(bucket.id, self.partition(path.0, &path.1)).await?;
+        if growth == 0 || held.saturating_add(growth) <= allotment.bytes {
             return Ok(());
         }
-        let Some(limit_bytes) = self.quota(bucket).await? else { return Ok(()) };
-        let replaced = reader.get::<Current>(path)?.map_or(0, |current| current.row.size_bytes);
-        let held_by = self.held_by(bucket.id).await?;
-        let held = held_by.iter().fold(0u64, |sum, (_, held)| sum.saturating_add(*held));
-        match held.saturating_add(bytes.saturating_sub(replaced)) > limit_bytes {
-            true => Err(over(bucket, limit_bytes)),
-            false => Ok(()),
+        match self.limit_passed(bucket, growth).await {
+            Ok(Some(limit_bytes)) => Err(over(bucket, limit_bytes)),
+            Ok(None) | Err(_) => Ok(()),
         }
+    }
+
+    /// The quota, if so many bytes more would pass it.
+    async fn limit_passed(&self, bucket: &BucketInfo, growth: u64) -> Result<Option<u64>, ObjectError> {
+        let Some(limit_bytes) = self.quota(bucket).await? else { return Ok(None) };
+        let held_by = self.held_by(bucket.id).await?;
+        let after = held_by.iter().fold(growth, |sum, (_, held)| sum.saturating_add(*held));
+        Ok(Some(limit_bytes).filter(|limit_bytes| after > *limit_bytes))
     }
 
     /// Makes room in a partition for a write that found none there. When it returns the write is to be tried again.
@@ -112,6 +141,7 @@ impl Objects {
         partition: PartitionId,
         growth: u64,
     ) -> Result<(), ObjectError> {
+        let mut refused = 0;
         for _ in 0..ATTEMPTS_MAX {
             let Some(books) = self.books(bucket.id).await? else { return Ok(()) };
             let allotment = self.allotment(bucket.id, partition).await?;
@@ -122,21 +152,20 @@ impl Objects {
                 Step::Book(allotment) | Step::Grant(allotment) => {
                     self.book(bucket.id, &books, partition, allotment).await?;
                 }
-                Step::GiveBack(wanted) => {
-                    if !self.give_back(bucket.id, partition, wanted).await? {
-                        return Err(over(bucket, books.row.limit_bytes));
-                    }
-                }
+                Step::GiveBack(wanted) => self.give_back(bucket.id, partition, wanted).await?,
+                // Partitions are read one after the other: what moved between two of them was counted twice. So twice is asked.
+                Step::Refuse if refused == 0 => refused += 1,
+                Step::Refuse => return Err(over(bucket, books.row.limit_bytes)),
             }
         }
         Err(ObjectError::Contended)
     }
 
-    async fn books(&self, bucket: BucketId) -> Result<Option<Stored<QuotaRecord>>, ObjectError> {
+    pub(crate) async fn books(&self, bucket: BucketId) -> Result<Option<Stored<QuotaRecord>>, ObjectError> {
         Ok(self.inner.meta.reader(self.system()).await?.get::<Quotas>(&bucket)?)
     }
 
-    async fn allotment(
+    pub(crate) async fn allotment(
         &self,
         bucket: BucketId,
         partition: PartitionId,
@@ -146,7 +175,7 @@ impl Objects {
     }
 
     /// Bytes that each partition holds of a bucket.
-    async fn held_by(&self, bucket: BucketId) -> Result<Vec<(PartitionId, u64)>, ObjectError> {
+    pub(crate) async fn held_by(&self, bucket: BucketId) -> Result<Vec<(PartitionId, u64)>, ObjectError> {
         let mut held_by = Vec::new();
         for partition in self.inner.meta.partitions() {
             held_by.push((partition, self.held(bucket, partition).await?));
@@ -162,7 +191,7 @@ impl Objects {
     }
 
     /// Books an allotment, if the books are still as they were read; otherwise the caller looks again.
-    async fn book(
+    pub(crate) async fn book(
         &self,
         bucket: BucketId,
         read: &Stored<QuotaRecord>,
@@ -195,44 +224,51 @@ impl Objects {
         Ok(())
     }
 
-    /// Takes back what partitions but `keeper` do not use, until there are so many bytes. False where nobody has any.
-    async fn give_back(
-        &self,
-        bucket: BucketId,
-        keeper: PartitionId,
-        wanted: u64,
-    ) -> Result<bool, ObjectError> {
-        let (mut found, mut is_any) = (0u64, false);
-        for partition in self.inner.meta.partitions().filter(|partition| *partition != keeper) {
+    /// Takes back what partitions but `keeper` do not use, until there are so many bytes.
+    ///
+    /// # Errors
+    /// Where one can't be asked, and no other gave anything.
+    async fn give_back(&self, bucket: BucketId, keeper: PartitionId, wanted: u64) -> Result<(), ObjectError> {
+        let (mut found, mut failed) = (0u64, None);
+        let others = self.inner.meta.partitions().filter(|partition| *partition != keeper);
+        // Those last that are going to keep everybody waiting.
+        let (ready, stuck): (Vec<_>, Vec<_>) =
+            others.partition(|partition| self.inner.meta.takes_writes(*partition));
+        for partition in ready.into_iter().chain(stuck) {
             if found >= wanted {
                 break;
             }
-            let (freed, is_unused) = self.lower(bucket, partition).await?;
-            is_any |= self.settle_books(bucket, partition).await? || is_unused;
-            found = found.saturating_add(freed);
+            match self.take_back(bucket, partition).await {
+                Ok(freed) => found = found.saturating_add(freed),
+                Err(error) => failed = Some(error),
+            }
         }
-        Ok(is_any)
+        failed.filter(|_| found == 0).map_or(Ok(()), Err)
     }
 
-    /// Lowers an allotment to what is held; the bytes that it gives up, and whether there were any to give.
-    async fn lower(&self, bucket: BucketId, partition: PartitionId) -> Result<(u64, bool), ObjectError> {
-        let mut is_unused = false;
+    async fn take_back(&self, bucket: BucketId, partition: PartitionId) -> Result<u64, ObjectError> {
+        let freed = self.lower(bucket, partition).await?;
+        self.settle_books(bucket, partition).await?;
+        Ok(freed)
+    }
+
+    /// Lowers an allotment to what is held; the bytes that it gives up.
+    async fn lower(&self, bucket: BucketId, partition: PartitionId) -> Result<u64, ObjectError> {
         for times in 0..GIVE_BACK_TRIES {
-            let Some(books) = self.books(bucket).await? else { return Ok((0, false)) };
+            let Some(books) = self.books(bucket).await? else { return Ok(0) };
             let booked = ledger::booked(&books.row, partition);
             let mut txn = self.inner.meta.begin(partition).await?;
             let fence = txn.get::<Fences>(&bucket)?.map(|fence| fence.row).unwrap_or_default();
             let held = self.held(bucket, partition).await?;
             let lowered =
                 fence.allotment.and_then(|here| Some((here, ledger::lowered(here, booked, held, times)?)));
-            let Some((here, lowered)) = lowered else { return Ok((0, is_unused)) };
-            is_unused = true;
+            let Some((here, lowered)) = lowered else { return Ok(0) };
             fence::lower(&mut txn, bucket, fence, lowered);
             if fits(txn).await? {
-                return Ok((booked.bytes.max(here.bytes) - lowered.bytes, true));
+                return Ok(booked.bytes.max(here.bytes) - lowered.bytes);
             }
         }
-        Ok((0, is_unused))
+        Ok(0)
     }
 
     /// Books what a partition's allotment was lowered to; whether the books said otherwise.
@@ -256,11 +292,19 @@ impl Objects {
             ..books
         })
         .await?;
-        for partition in self.inner.meta.partitions() {
-            self.cover(id, partition).await?;
-            self.book_for_certain(id, partition).await?;
-        }
+        // What was granted while a partition still took whatever came, did not know what that would be: it is taken back.
+        while self.cover_all(id).await? {}
         self.change_books(name, id, |books| QuotaRecord { state: QuotaState::InForce, ..books }).await
+    }
+
+    /// Covers every partition; whether one of them was open.
+    async fn cover_all(&self, bucket: BucketId) -> Result<bool, ObjectError> {
+        let mut was_open = false;
+        for partition in self.inner.meta.partitions() {
+            was_open |= self.cover(bucket, partition).await?;
+            self.book_for_certain(bucket, partition).await?;
+        }
+        Ok(was_open)
     }
 
     async fn book_for_certain(&self, bucket: BucketId, partition: PartitionId) -> Result<(), ObjectError> {
@@ -293,17 +337,17 @@ impl Objects {
         Err(ObjectError::Contended)
     }
 
-    /// Lets a partition take nothing more of a bucket that it does not ask for.
-    async fn cover(&self, bucket: BucketId, partition: PartitionId) -> Result<(), ObjectError> {
+    /// Lets a partition take nothing more of a bucket that it does not ask for; whether it took whatever came before.
+    async fn cover(&self, bucket: BucketId, partition: PartitionId) -> Result<bool, ObjectError> {
         // Nobody who still knows an allotment of an earlier quota must be able to raise this one.
         let first = Allotment { bytes: 0, generation: self.inner.env.random.number() >> 32 };
         for _ in 0..ATTEMPTS_MAX {
             let mut txn = self.inner.meta.begin(partition).await?;
             let fence = txn.get::<Fences>(&bucket)?.map(|fence| fence.row).unwrap_or_default();
-            let Some(allotment) = fence.allotment.map_or(Some(first), ledger::emptied) else { return Ok(()) };
+            let allotment = fence.allotment.map_or(first, ledger::emptied);
             fence::write(&mut txn, bucket, FenceRecord { allotment: Some(allotment), ..fence });
             if settle(txn).await?.is_some() {
-                return Ok(());
+                return Ok(fence.allotment.is_none());
             }
         }
         Err(ObjectError::Contended)

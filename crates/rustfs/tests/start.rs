@@ -110,7 +110,7 @@ fn words_that_make_no_sense_are_usage_errors() {
     assert_refused(&run(&["sever", "/data"], at), 2, "`sever` is no command");
     assert_refused(&run(&["--adress", ":1", "/data"], at), 2, "--address");
     assert_refused(&run(&["--address", "9000", "./data"], at), 2, "--address can't be \"9000\"");
-    assert_refused(&run(&["--tls-path", "/c", "./data"], at), 2, "TLS is not available yet");
+    assert_refused(&run(&["--tls-path", "/c", "./data"], at), 1, "/c holds no certificate");
     let help = run(&["server", "--help"], at);
     assert_eq!(help.code, Some(0));
     assert!(help.stdout.contains("RUSTFS_VOLUMES") && help.stdout.contains("RUSTFS_ROOT_PASSWORD"));

@@ -23,7 +23,7 @@ use crate::authorization::{Asker, Place, RequestFacts, context, refuse_repeated}
 use crate::error::{ErrorCode, S3Error};
 use crate::generated::Operation;
 use crate::limits::Limits;
-use crate::overload::Overload;
+use crate::overload::{self, Overload};
 use crate::proxy::{Peer, Subnet, forwarded_hosts};
 use crate::request::{Call, IncomingBody};
 use crate::response::{RequestId, RequestIds, Response, ResponseBody, error_answer};
@@ -31,6 +31,9 @@ use crate::route::{Target, route};
 use crate::wire::{Query, RequestParts};
 use crate::{acl, addressing, bucket, copy, listing, multipart, object_delete, object_get, object_put, part};
 use crate::{presigned_headers, sts, upload_listing};
+
+/// Requests for sessions at once: whoever asks may be nobody.
+const STS_REQUESTS_MAX: usize = 256;
 
 /// How the front serves.
 #[derive(Clone, Debug)]
@@ -81,6 +84,7 @@ pub(crate) struct Shared {
     pub(crate) lanes: Lanes,
     keys: SigningKeys,
     overload: Overload,
+    sts_overload: Overload,
     pub(crate) ids: RequestIds,
 }
 
@@ -90,9 +94,20 @@ impl Frontend {
     pub fn new(objects: Objects, iam: Arc<Iam>, env: Env, options: FrontendOptions) -> Self {
         let ids = RequestIds::new(env.random.as_ref());
         let overload = Overload::new(options.requests_max);
+        let sts_overload = Overload::new(options.requests_max.min(STS_REQUESTS_MAX));
         let keys = SigningKeys::new();
         Self {
-            shared: Arc::new(Shared { objects, iam, env, options, lanes: Lanes::new(), keys, overload, ids }),
+            shared: Arc::new(Shared {
+                objects,
+                iam,
+                env,
+                options,
+                lanes: Lanes::new(),
+                keys,
+                overload,
+                sts_overload,
+                ids,
+            }),
         }
     }
 
@@ -134,22 +149,27 @@ pub(crate) struct Sender {
 impl Shared {
     async fn answer(&self, parts: &Parts, mut body: IncomingBody, peer: Peer) -> Response {
         let id = self.ids.next();
-        let (result, place) = match self.overload.enter() {
-            Ok(place) => (self.serve(parts, &mut body, peer, &id).await, Some(place)),
-            Err(error) => (Err(error), None),
+        let mut place = None;
+        let result = match self.overload.enter() {
+            Ok(entered) => {
+                place = Some(entered);
+                self.serve(parts, &mut body, (peer, &id), &mut place).await
+            }
+            Err(error) => Err(error),
         };
         let is_lost = result.as_ref().is_err_and(is_of_a_lost_body);
         let mut response = match result {
             Ok(response) => response,
             Err(error) => refusal(parts, &error, &id),
         };
+        // Who reads a short answer slowly, or does not send what is left of a body, holds up nobody but itself.
+        let place = place.filter(|_| response.body().is_long());
         let goes_on = !is_lost && self.drain(parts, &mut body).await;
         if !goes_on && parts.version < Version::HTTP_2 {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         id.write(response.headers_mut());
-        // Who reads a short answer slowly holds up nobody but itself.
-        if let Some(place) = place.filter(|_| response.body().is_long()) {
+        if let Some(place) = place {
             response.body_mut().hold(place);
         }
         response
@@ -159,8 +179,8 @@ impl Shared {
         &self,
         parts: &Parts,
         body: &mut IncomingBody,
-        peer: Peer,
-        id: &RequestId<'_>,
+        (peer, id): (Peer, &RequestId<'_>),
+        place: &mut Option<overload::Place>,
     ) -> Result<Response, S3Error> {
         if parts.method == Method::OPTIONS {
             let message = "CORSResponse: CORS is not enabled for this bucket.";
@@ -170,6 +190,9 @@ impl Shared {
         let (target, is_virtual_host) = addressing::target(parts, &query, &self.options.domains)?;
         refuse_form(parts, &target)?;
         if sts::is_asked(parts, &target, &query) {
+            // A form is read, and a provider asked, before anybody is known: that takes no place of those who are.
+            *place = None;
+            let _place = self.sts_overload.enter()?;
             return Ok(sts::serve(self, parts, &query, body, (peer, id)).await);
         }
         let operation = route(&parts.method, &target, &query, &parts.headers)?;

@@ -1,17 +1,23 @@
-//! Goes on with deletes and quotas of buckets that a crash cut short. Once per life: the ones of this life end by themselves.
+//! Goes on with deletes and quotas of buckets that were cut short: deletes by a crash, as those of this life end by themselves or are
+//! told of; quotas also by drives that did not answer, as writes are refused by what is half there.
+
+use std::time::Duration;
 
 use env::BoxFuture;
 use object::{ObjectError, Objects};
 
 use crate::{Progress, Worker};
 
+const QUOTAS_LOOKED_AT_EVERY: Duration = Duration::from_secs(60);
+
 pub(crate) struct BucketChanges {
     objects: Objects,
+    has_finished_deletes: bool,
 }
 
 impl BucketChanges {
     pub(crate) fn new(objects: Objects) -> Self {
-        BucketChanges { objects }
+        BucketChanges { objects, has_finished_deletes: false }
     }
 }
 
@@ -22,9 +28,12 @@ impl Worker for BucketChanges {
 
     fn step(&mut self) -> BoxFuture<'_, Result<Progress, ObjectError>> {
         Box::pin(async move {
-            self.objects.finish_deletes().await?;
+            if !self.has_finished_deletes {
+                self.objects.finish_deletes().await?;
+                self.has_finished_deletes = true;
+            }
             self.objects.finish_quotas().await?;
-            Ok(Progress::Done)
+            Ok(Progress::Idle(QUOTAS_LOOKED_AT_EVERY))
         })
     }
 }

@@ -4,7 +4,7 @@
 //! the quota; and a partition's allotment is not raised above what is booked for it.
 
 use model::ids::PartitionId;
-use model::quota::{Allotment, QuotaRecord};
+use model::quota::{Allotment, QuotaRecord, QuotaState};
 
 /// A grant is this part of the quota more than what was asked for, where that much is free, so that small writes ask seldom.
 const GRANT_SHARE: u64 = 64;
@@ -21,6 +21,10 @@ pub(super) struct Seen {
 }
 
 impl Seen {
+    fn held_in_all(&self) -> u64 {
+        self.held_by.iter().fold(0, |sum, (_, held)| sum.saturating_add(*held))
+    }
+
     fn held(&self) -> u64 {
         self.held_by.iter().find(|(partition, _)| *partition == self.partition).map_or(0, |(_, held)| *held)
     }
@@ -39,6 +43,8 @@ pub(super) enum Step {
     Grant(Allotment),
     /// Other partitions have to give back this many bytes.
     GiveBack(u64),
+    /// The quota leaves no room, whoever gives back.
+    Refuse,
 }
 
 /// What the books say of a partition.
@@ -67,6 +73,17 @@ pub(super) fn of_others(record: &QuotaRecord, partition: PartitionId, held: &[(P
     taken.fold(0, u64::saturating_add)
 }
 
+/// What is wrong with books that are in force, where nothing is going on. What is booked, or held by those that hold more, is no
+/// more than the quota; where more is held in all, since the quota was set below that, nothing is booked.
+pub(super) fn fault(record: &QuotaRecord, held: &[(PartitionId, u64)]) -> Option<String> {
+    let taken = held
+        .iter()
+        .fold(0u64, |sum, (partition, held)| sum.saturating_add(booked(record, *partition).bytes.max(*held)));
+    let is_any_booked = record.allotments.iter().any(|(_, allotment)| allotment.bytes > 0);
+    let is_wrong = record.state != QuotaState::InForce || (taken > record.limit_bytes && is_any_booked);
+    is_wrong.then(|| format!("{taken} bytes are taken: {record:?}, {held:?} held"))
+}
+
 /// The next step of a write that would make a partition hold `growth` bytes more and was refused there.
 pub(super) fn step(record: &QuotaRecord, seen: &Seen, growth: u64) -> Step {
     let Some(here) = seen.allotment else { return Step::Again };
@@ -80,6 +97,9 @@ pub(super) fn step(record: &QuotaRecord, seen: &Seen, growth: u64) -> Step {
     }
     if booked.bytes > here.bytes {
         return Step::Raise(booked);
+    }
+    if seen.held_in_all().saturating_add(growth) > record.limit_bytes {
+        return Step::Refuse;
     }
     let most = record.limit_bytes.saturating_sub(of_others(record, seen.partition, &seen.held_by));
     let Some(left) = most.checked_sub(wanted) else { return Step::GiveBack(wanted - most) };
@@ -103,10 +123,10 @@ pub(super) fn lowered(here: Allotment, booked: Allotment, held: u64, times: u32)
     }
 }
 
-/// The allotment of a partition that has to ask for every byte from now on; none where it has to already.
-pub(super) fn emptied(allotment: Allotment) -> Option<Allotment> {
-    let generation = allotment.generation.wrapping_add(1);
-    (allotment.bytes > 0).then_some(Allotment { bytes: 0, generation })
+/// The allotment of a partition that has to ask for every byte from now on. Of another generation also where it had to already:
+/// what was booked for it before, and not raised yet, is nobody's any more.
+pub(super) fn emptied(allotment: Allotment) -> Allotment {
+    Allotment { bytes: 0, generation: allotment.generation.wrapping_add(1) }
 }
 
 #[cfg(test)]
@@ -139,14 +159,16 @@ mod tests {
         assert_eq!(step(&scarce, &here, 2), Step::Grant(of(109, 7)), "a quarter of the 28 that are left");
         assert_eq!(step(&scarce, &here, 30), Step::Grant(of(130, 7)));
         assert_eq!(step(&scarce, &here, 31), Step::GiveBack(1));
+        assert_eq!(step(&scarce, &here, 300), Step::GiveBack(270));
+        assert_eq!(step(&scarce, &here, 301), Step::Refuse, "nobody is asked in vain");
     }
 
     #[test]
     fn what_others_hold_beyond_their_allotment_is_theirs() {
         let lowered = record(50, &[(1, 0), (3, 0)]);
-        assert_eq!(step(&lowered, &seen(0, &[(1, 30), (3, 30)]), 10), Step::GiveBack(20));
+        assert_eq!(step(&lowered, &seen(0, &[(1, 30), (3, 30)]), 10), Step::Refuse);
         assert_eq!(step(&lowered, &seen(0, &[(1, 30), (3, 10)]), 10), Step::Grant(of(20, 7)));
-        assert_eq!(step(&lowered, &seen(0, &[(1, 90), (3, 0)]), 1), Step::GiveBack(1));
+        assert_eq!(step(&lowered, &seen(0, &[(1, 90), (3, 0)]), 1), Step::Refuse);
     }
 
     #[test]
@@ -177,7 +199,7 @@ mod tests {
         assert_eq!((lower(100, 0), lower(150, 0)), (None, None));
         assert_eq!(lowered(of(100, 7), of(120, 7), 100, 0), Some(of(100, 8)), "booked, and never raised");
         assert_eq!(lowered(of(100, 7), of(120, 6), 100, 0), None, "is to be booked");
-        assert_eq!((emptied(of(100, 7)), emptied(of(0, 7))), (Some(of(0, 8)), None));
+        assert_eq!((emptied(of(100, 7)), emptied(of(0, 7))), (of(0, 8), of(0, 8)));
     }
 
     #[test]

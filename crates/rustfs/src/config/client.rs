@@ -41,7 +41,7 @@ impl ServerPlace {
         Ok(Self {
             url: url.map(|url| url.value),
             address: address(None, &mut settings)?,
-            is_tls: settings.get("", None, &["RUSTFS_TLS_PATH"]).is_some(),
+            is_tls: settings.get("", None, &["RUSTFS_TLS_PATH", "MINIO_CERTS_DIR"]).is_some(),
             ca_file: ca_file
                 .or_else(|| Some(settings.get("", None, &["RUSTFS_ADMIN_CA_FILE"])?.value.into())),
         })

@@ -17,6 +17,7 @@ pub mod durability;
 pub mod linearizable;
 pub mod listing;
 pub mod no_resurrection;
+pub mod quota;
 pub mod raft_order;
 pub mod rows;
 pub mod space;
@@ -39,6 +40,8 @@ pub async fn recovered(objects: &Objects, env: &Env, oracle: &RefCell<Oracle>) {
         note(oracle, "listing", listed);
         let counted = usage::check(objects, &bucket, &readable).await;
         note(oracle, "usage", counted);
+        let booked = quota::check(objects, &bucket).await;
+        note(oracle, "quota", booked);
         if name == BUCKETS[0] {
             match listing::uploads_with_parts(objects, &bucket).await {
                 Ok(listed) => {
