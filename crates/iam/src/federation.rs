@@ -39,6 +39,8 @@ pub enum Proof<'a> {
     },
     /// A token that an identity plugin understands.
     CustomToken(&'a str),
+    /// The certificate (DER) that the client showed on its connection, as the listener verified it.
+    Certificate(&'a [u8]),
 }
 
 /// What kinds of proof a provider takes.
@@ -48,6 +50,8 @@ pub enum ProviderKind {
     OpenId,
     /// A web hook of the operator's.
     Plugin,
+    /// The authorities whose certificates clients show.
+    Certificate,
 }
 
 impl Proof<'_> {
@@ -55,6 +59,7 @@ impl Proof<'_> {
         match self {
             Self::WebIdentity { .. } => ProviderKind::OpenId,
             Self::CustomToken(_) => ProviderKind::Plugin,
+            Self::Certificate(_) => ProviderKind::Certificate,
         }
     }
 }

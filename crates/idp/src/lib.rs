@@ -9,12 +9,14 @@
 //!
 //! What a session of somebody may be is decided in `iam`; how its form looks, in `s3`.
 
+mod certificate;
 pub mod jwt;
 mod openid;
 mod plugin;
 mod role;
 mod web;
 
+pub use certificate::{CertificateProvider, not_after};
 pub use openid::{OpenIdOptions, OpenIdProvider};
 pub use plugin::{PluginOptions, PluginProvider};
 pub use role::role_arn;

@@ -209,7 +209,7 @@ impl IdentityProvider for OpenIdProvider {
         Box::pin(async move {
             match proof {
                 Proof::WebIdentity { token, access_token } => self.vouch_for(token, access_token).await,
-                Proof::CustomToken(_) => Err(ProviderFault::NotConfigured),
+                _ => Err(ProviderFault::NotConfigured),
             }
         })
     }

@@ -163,7 +163,7 @@ impl IdentityProvider for PluginProvider {
         Box::pin(async move {
             match proof {
                 Proof::CustomToken(token) => self.vouch_for(token).await,
-                Proof::WebIdentity { .. } => Err(ProviderFault::NotConfigured),
+                _ => Err(ProviderFault::NotConfigured),
             }
         })
     }

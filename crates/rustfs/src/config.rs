@@ -178,6 +178,7 @@ impl Config {
         let address = address(arguments.address.as_deref(), &mut settings)?;
         let domains = domains(arguments.server_domains.as_deref(), &mut settings)?;
         let tls = tls::read(arguments, &mut settings, around)?;
+        identity::check_certificates(&mut settings, &identity, tls.as_ref());
         let audit = audit::read(&mut settings, around)?;
         let region = settings.get("--region", arguments.region.as_deref(), REGION);
         let choices = choices(&mut settings)?;

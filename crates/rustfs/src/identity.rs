@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use env::Env;
 use iam::{IdentityProvider, Providers};
-use idp::{OpenIdProvider, OutboundWeb, PluginProvider, Web};
+use idp::{CertificateProvider, OpenIdProvider, OutboundWeb, PluginProvider, Web};
 use outbound::{Outbound, OutboundError, Trust};
 use tracing::info;
 
@@ -15,8 +15,10 @@ use crate::config::IdentityConfig;
 /// # Errors
 /// Where there is nothing to ask them with.
 pub(crate) fn providers(env: &Env, config: &IdentityConfig) -> Result<Providers, OutboundError> {
+    let certificates =
+        config.certificates.then(|| Arc::new(CertificateProvider) as Arc<dyn IdentityProvider>);
     if config.openid.is_empty() && config.plugin.is_none() {
-        return Ok(Providers::default());
+        return Ok(Providers::new(certificates.into_iter().collect()));
     }
     let web: Arc<dyn Web> = Arc::new(OutboundWeb(Outbound::new(env, &Trust::new(&[], None)?)));
     let openid = config.openid.iter().map(|options| {
@@ -30,5 +32,5 @@ pub(crate) fn providers(env: &Env, config: &IdentityConfig) -> Result<Providers,
         let provider = PluginProvider::new(options.clone(), Arc::clone(&web), Arc::clone(&env.clock));
         Arc::new(provider) as Arc<dyn IdentityProvider>
     });
-    Ok(Providers::new(openid.chain(plugin).collect()))
+    Ok(Providers::new(openid.chain(plugin).chain(certificates).collect()))
 }

@@ -202,7 +202,7 @@ async fn answer(
     let action = asked.get("Action").unwrap_or_default();
     if let Some(action) = federated::Action::of_name(action) {
         asked.check()?;
-        return federated::answer(shared, action, &asked, id).await;
+        return federated::answer(shared, parts, action, &asked, id).await;
     }
     if parts.headers.get(header::AUTHORIZATION).is_none() && !query.has("X-Amz-Signature") {
         return Err(unsigned());

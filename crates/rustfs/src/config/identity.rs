@@ -10,6 +10,7 @@ use idp::{OpenIdOptions, PluginOptions};
 
 use super::ConfigError;
 use super::settings::{Setting, Settings, Surroundings, boolean};
+use crate::tls::{ClientCertificates, TlsOptions};
 
 const BRANDS: [&str; 2] = ["RUSTFS", "MINIO"];
 /// The claim that names policies, where nothing else is said: MinIO's.
@@ -27,6 +28,8 @@ pub struct IdentityConfig {
     pub openid: Vec<OpenIdOptions>,
     /// The identity plugin.
     pub plugin: Option<PluginOptions>,
+    /// Whether whoever shows a certificate gets the policy of its common name.
+    pub certificates: bool,
 }
 
 pub(super) fn read(
@@ -47,7 +50,8 @@ pub(super) fn read(
     }
     check_together(&openid)?;
     let plugin = Lookup { settings, group: "PLUGIN", name: "" }.plugin()?;
-    Ok(IdentityConfig { openid, plugin })
+    let certificates = Lookup { settings, group: "TLS", name: "" }.flag("ENABLE", false)?;
+    Ok(IdentityConfig { openid, plugin, certificates })
 }
 
 fn names_of_ids(around: &Surroundings<'_>) -> BTreeSet<String> {
@@ -180,6 +184,22 @@ impl Lookup<'_, '_> {
     }
 }
 
+/// Certificates of clients prove nothing where nobody asks for them.
+pub(super) fn check_certificates(
+    settings: &mut Settings<'_>,
+    identity: &IdentityConfig,
+    tls: Option<&TlsOptions>,
+) {
+    let is_asked = tls.is_some_and(|tls| tls.clients != ClientCertificates::Off);
+    if identity.certificates && !is_asked {
+        settings.warnings.push(
+            "RUSTFS_IDENTITY_TLS_ENABLE is on, but nobody is asked for a certificate: set RUSTFS_TLS_PATH, and \
+             RUSTFS_SERVER_MTLS_ENABLE to optional or required."
+                .to_owned(),
+        );
+    }
+}
+
 fn is_loopback(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
     host == "localhost" || address.is_ok_and(|address| address.is_loopback())
@@ -234,6 +254,24 @@ mod tests {
 
     const URL: (&str, &str) = ("MINIO_IDENTITY_OPENID_CONFIG_URL", "https://idp.test/config");
     const ID: (&str, &str) = ("RUSTFS_IDENTITY_OPENID_CLIENT_ID", "store");
+
+    #[test]
+    fn certificates_count_where_that_is_turned_on_and_somebody_asks_for_them() {
+        for (value, on) in [("on", true), ("off", false)] {
+            assert_eq!(config(&[("MINIO_IDENTITY_TLS_ENABLE", value)]).unwrap().0.certificates, on);
+        }
+        assert!(config(&[("RUSTFS_IDENTITY_TLS_ENABLE", "perhaps")]).is_err());
+        let variable = |_: &str| None;
+        let file = |_: &std::path::Path| Err(std::io::ErrorKind::NotFound.into());
+        let around =
+            Surroundings { variable: &variable, names: Vec::new(), file: &file, here: Ok("/".into()) };
+        let mut settings = Settings::new(&around);
+        check_certificates(&mut settings, &IdentityConfig::default(), None);
+        assert_eq!(settings.warnings, Vec::<String>::new());
+        let on = IdentityConfig { certificates: true, ..IdentityConfig::default() };
+        check_certificates(&mut settings, &on, None);
+        assert!(settings.warnings[0].contains("RUSTFS_SERVER_MTLS_ENABLE"), "{:?}", settings.warnings);
+    }
 
     #[test]
     fn a_provider_is_read_by_either_name() {

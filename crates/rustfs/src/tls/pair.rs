@@ -14,7 +14,6 @@ use time::OffsetDateTime;
 use webpki::EndEntityCert;
 
 use super::TlsError;
-use super::expiry;
 use super::folder::{PairFiles, PemFile};
 
 /// What PEM says of a key that needs a password.
@@ -42,7 +41,7 @@ impl Pair {
         Ok(Self {
             certified: Arc::new(certified),
             names: names(&leaf, &files.certificate.path)?,
-            ends: expiry::ends(&leaf),
+            ends: idp::not_after(&leaf),
             path: files.certificate.path.clone(),
             key_path: files.key.path.clone(),
             domain: files.domain.clone(),

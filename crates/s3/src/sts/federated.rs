@@ -2,10 +2,15 @@
 //!
 //! Source: <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html>; the others are MinIO's.
 
-use iam::{Federated, Proof, Requester, SessionCredentials, SessionWish};
+use std::time::Duration;
+
+use http::StatusCode;
+use http::request::Parts;
+use iam::{Federated, Proof, Requester, SESSION_TIME_DEFAULT, SessionCredentials, SessionWish};
 
 use super::{Asked, StsError, credentials, document};
 use crate::frontend::Shared;
+use crate::proxy::ClientCertificate;
 use crate::response::{RequestId, Response};
 use crate::wire::XmlWriter;
 
@@ -17,11 +22,13 @@ pub(super) enum Action {
     ClientGrants,
     /// By what an identity plugin understands.
     CustomToken,
+    /// By the certificate that the client shows on its connection.
+    Certificate,
 }
 
 impl Action {
     pub(super) fn of_name(name: &str) -> Option<Self> {
-        [Self::WebIdentity, Self::ClientGrants, Self::CustomToken]
+        [Self::WebIdentity, Self::ClientGrants, Self::CustomToken, Self::Certificate]
             .into_iter()
             .find(|action| action.name() == name)
     }
@@ -31,27 +38,47 @@ impl Action {
             Self::WebIdentity => "AssumeRoleWithWebIdentity",
             Self::ClientGrants => "AssumeRoleWithClientGrants",
             Self::CustomToken => "AssumeRoleWithCustomToken",
+            Self::Certificate => "AssumeRoleWithCertificate",
         }
     }
 
-    fn proof<'a>(self, asked: &'a Asked<'_>) -> Result<Proof<'a>, StsError> {
+    fn proof<'a>(self, asked: &'a Asked<'_>, parts: &'a Parts) -> Result<Proof<'a>, StsError> {
         let access_token = asked.get("WebIdentityAccessToken");
         Ok(match self {
             Self::WebIdentity => Proof::WebIdentity { token: asked.need("WebIdentityToken")?, access_token },
             Self::ClientGrants => Proof::WebIdentity { token: asked.need("Token")?, access_token },
             Self::CustomToken => Proof::CustomToken(asked.need("Token")?),
+            Self::Certificate => Proof::Certificate(certificate(parts)?),
         })
     }
+
+    /// How long a session lasts where nothing else is wanted; as long as its proof where this is none. Certificates count for
+    /// months.
+    fn time(self) -> Option<Duration> {
+        (self == Self::Certificate).then_some(SESSION_TIME_DEFAULT)
+    }
+}
+
+/// The certificate that the listener has verified.
+fn certificate(parts: &Parts) -> Result<&[u8], StsError> {
+    let shown = parts.extensions.get::<ClientCertificate>();
+    shown.map(|certificate| &*certificate.0).ok_or_else(|| {
+        let message =
+            "No certificate of a client was shown on this connection, or this server asks for none.";
+        StsError::new(StatusCode::BAD_REQUEST, "MissingAuthenticationToken", message)
+    })
 }
 
 pub(super) async fn answer(
     shared: &Shared,
+    parts: &Parts,
     action: Action,
     asked: &Asked<'_>,
     id: &RequestId<'_>,
 ) -> Result<Response, StsError> {
-    let wish = SessionWish { time: asked.session_time()?, policy: asked.policy() };
-    let proof = action.proof(asked)?;
+    let time = asked.session_time()?.or_else(|| action.time());
+    let wish = SessionWish { time, policy: asked.policy() };
+    let proof = action.proof(asked, parts)?;
     let who = shared.options.identity_providers.vouch(proof, asked.get("RoleArn")).await?;
     let session = shared.iam.assume_federated(who.clone(), wish).await?;
     Ok(document(action.name(), id, |xml| {
@@ -74,6 +101,8 @@ fn write_who(action: Action, who: &Federated, xml: &mut XmlWriter<'_>) {
         }
         Action::ClientGrants => xml.text_element("SubjectFromToken", &who.subject),
         Action::CustomToken => xml.text_element("AssumedUser", &who.subject),
+        // Whoever asks knows its own name.
+        Action::Certificate => {}
     }
 }
 
