@@ -11,6 +11,8 @@ from harness.helm import CHART, helm, refused, rendered
 from harness.server import binary, clean_environment, free_port
 from harness.settings import known_variables
 
+pytestmark = pytest.mark.limit(1900)  # The first test may have to build helm.
+
 KEYS = {"accessKey": "store-root", "secretKey": "store-root-secret"}
 PLAIN = {"credentials": KEYS}
 EVERYTHING = {
@@ -56,7 +58,6 @@ def objects(request) -> dict:
     return rendered(request.param)
 
 
-@pytest.mark.limit(1900)
 def test_the_chart_has_no_fault_that_helm_knows():
     for values in (PLAIN, EVERYTHING):
         done = helm("lint", "--strict", str(CHART), values=values)
