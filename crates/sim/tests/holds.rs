@@ -19,7 +19,7 @@ fn some(runs: Vec<Run>, count: usize) -> Vec<Run> {
 
 #[test]
 fn whatever_clients_do_and_whenever_the_process_dies_the_invariants_hold() {
-    let totals = assert_holds(&campaign::seeds(0, 21, Weather::Calm));
+    let totals = assert_holds(&campaign::seeds(0, 24, Weather::Calm));
     assert!(totals.crashes > 60 && totals.client_operations > 1000 && totals.raft_looks > 100, "{totals:?}");
 }
 
