@@ -110,7 +110,8 @@ mod tests {
     #[test]
     fn signatures_in_a_query_are_not_shown() {
         let shown = query(
-            "X-Amz-Signature=hidden&x-amz-security-token=hidden&Signature=hidden&WebIdentityToken=hidden&WebIdentityAccessToken=hidden&Token=hidden&\
+            "X-Amz-Signature=hidden&x-amz-security-token=hidden&Signature=hidden&WebIdentityToken=hidden&\
+             WebIdentityAccessToken=hidden&Token=hidden&\
              LDAPPassword=hidden&prefix=a%2Fb&prefix=c&list-type=2&continuation-token=t&uploads",
         );
         assert!(!format!("{shown:?}").contains("hidden"), "{shown:?}");
