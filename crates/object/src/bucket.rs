@@ -231,7 +231,7 @@ impl Objects {
         for _ in 0..ATTEMPTS_MAX {
             let mut txn = self.inner.meta.begin(partition).await?;
             // Written anew where it is there: whoever was taking it back may still be doing so.
-            let fence = txn.get::<Fences>(&id)?.map(|fence| fence.row).unwrap_or_default();
+            let fence = fence::read(&mut txn, id)?;
             let usage = txn.get::<Usage>(&id)?;
             if usage.is_some_and(|usage| usage.row.value(Usage::OBJECTS) > 0) {
                 return Ok(false);
@@ -268,7 +268,7 @@ impl Objects {
     async fn unfence(&self, partition: PartitionId, id: BucketId) -> Result<(), ObjectError> {
         for _ in 0..ATTEMPTS_MAX {
             let mut txn = self.inner.meta.begin(partition).await?;
-            let fence = txn.get::<Fences>(&id)?.map(|fence| fence.row).unwrap_or_default();
+            let fence = fence::read(&mut txn, id)?;
             if !fence.is_closed {
                 return Ok(());
             }

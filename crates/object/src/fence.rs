@@ -20,11 +20,16 @@ pub(crate) struct Open<'a> {
 
 /// Checks in an object's transaction that the bucket is not being deleted.
 pub(crate) fn check<'a>(txn: &mut Txn<'_>, bucket: &'a BucketInfo) -> Result<Open<'a>, ObjectError> {
-    let fence = txn.get::<Fences>(&bucket.id)?.map(|fence| fence.row).unwrap_or_default();
+    let fence = read(txn, bucket.id)?;
     match fence.is_closed {
         true => Err(ObjectError::BucketBusy { bucket: bucket.name.clone() }),
         false => Ok(Open { bucket, allotment: fence.allotment }),
     }
+}
+
+/// The fence of a bucket in a transaction's partition, checked when it commits; no row is one that says nothing.
+pub(crate) fn read(txn: &mut Txn<'_>, bucket: BucketId) -> Result<FenceRecord, ObjectError> {
+    Ok(txn.get::<Fences>(&bucket)?.map(|fence| fence.row).unwrap_or_default())
 }
 
 /// Writes a fence; one that says nothing is no row.

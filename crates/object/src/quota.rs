@@ -215,7 +215,7 @@ impl Objects {
         to: Allotment,
     ) -> Result<(), ObjectError> {
         let mut txn = self.inner.meta.begin(partition).await?;
-        let found = txn.get::<Fences>(&bucket)?.map(|fence| fence.row).unwrap_or_default();
+        let found = fence::read(&mut txn, bucket)?;
         let is_known = |here: &Allotment| here.generation == to.generation && here.bytes < to.bytes;
         if found.allotment.as_ref().is_some_and(is_known) {
             fence::write(&mut txn, bucket, FenceRecord { allotment: Some(to), ..found });
@@ -258,7 +258,7 @@ impl Objects {
             let Some(books) = self.books(bucket).await? else { return Ok(0) };
             let booked = ledger::booked(&books.row, partition);
             let mut txn = self.inner.meta.begin(partition).await?;
-            let fence = txn.get::<Fences>(&bucket)?.map(|fence| fence.row).unwrap_or_default();
+            let fence = fence::read(&mut txn, bucket)?;
             let held = self.held(bucket, partition).await?;
             let lowered =
                 fence.allotment.and_then(|here| Some((here, ledger::lowered(here, booked, held, times)?)));
@@ -343,7 +343,7 @@ impl Objects {
         let first = Allotment { bytes: 0, generation: self.inner.env.random.number() >> 32 };
         for _ in 0..ATTEMPTS_MAX {
             let mut txn = self.inner.meta.begin(partition).await?;
-            let fence = txn.get::<Fences>(&bucket)?.map(|fence| fence.row).unwrap_or_default();
+            let fence = fence::read(&mut txn, bucket)?;
             let allotment = fence.allotment.map_or(first, ledger::emptied);
             fence::write(&mut txn, bucket, FenceRecord { allotment: Some(allotment), ..fence });
             if settle(txn).await?.is_some() {
@@ -381,7 +381,7 @@ impl Objects {
     async fn uncover(&self, bucket: BucketId, partition: PartitionId) -> Result<(), ObjectError> {
         for _ in 0..ATTEMPTS_MAX {
             let mut txn = self.inner.meta.begin(partition).await?;
-            let fence = txn.get::<Fences>(&bucket)?.map(|fence| fence.row).unwrap_or_default();
+            let fence = fence::read(&mut txn, bucket)?;
             if fence.allotment.is_none() {
                 return Ok(());
             }
